@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Virtual hosts, joined by a simulated USB4 cable, for tests and demos."""
+
+from .deadline import Deadline
+from .errors import (CommandFailed, CommandTimeout, ConditionTimeout,
+                     HealthFailure, InfrastructureError, LabFailure, SkipTest)
+from .lab import Cable, HostSpec, Lab
+from .runner import lab_config
+
+__all__ = ["Cable", "CommandFailed", "CommandTimeout", "ConditionTimeout",
+           "Deadline", "HealthFailure", "HostSpec", "InfrastructureError",
+           "Lab", "LabFailure", "SkipTest", "lab_config"]

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Hosts, simulator and cables that belong together, from start to end."""
+
+import re
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Sequence
+
+from . import deadline, paths
+from .errors import HealthFailure, InfrastructureError, LabFailure, SkipTest
+from .host import Host
+from .lock import LabLock
+from .machine import Machine
+from .module import build_module
+from .sim import Cable, CableHandle, Simulator
+
+CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """A host to start. `driver` None means what the Lab says."""
+    name: str
+    kernel: str = "6.12"
+    driver: str | None = None
+    memory_mib: int = 512
+
+
+DEFAULT_HOSTS = (HostSpec("alpha"), HostSpec("beta"))
+
+
+def _silent(_text: str) -> None:
+    pass
+
+
+class Lab:
+    """Context manager: hosts booted, cabled, drivers loaded, peers found.
+
+    driver: "ours" (thunderbolt_stream of this project), "stock" (that of
+    kernel 7.3) or None. net: load thunderbolt_net. cables: default is one
+    between port 1 of the first two hosts. simulator False leaves out the
+    controllers. progress is called with one line per step."""
+
+    def __init__(self, hosts: Sequence[HostSpec] = DEFAULT_HOSTS, profile: str = "intel",
+                 driver: str | None = "ours", net: bool = False,
+                 cables: Sequence[Cable] | None = None, lanes: int = 1,
+                 simulator: bool = True, shell: bool = False, wait: bool = True,
+                 name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
+        self.specs = tuple(hosts)
+        self.profile = profile
+        self.driver = driver
+        self.net = net
+        self.hosts: list[Host] = []
+        self.cables: list[CableHandle] = []
+        self.directory = paths.RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+        self._cable_specs = cables
+        self._lanes = lanes
+        self._with_simulator = simulator
+        self._shell = shell
+        self._wait = wait
+        self._progress = progress
+        self._sim: Simulator | None = None
+        self._expected: re.Pattern[str] | None = None
+        self._stack = ExitStack()
+
+    # Parts ------------------------------------------------------------
+
+    @property
+    def sim(self) -> Simulator:
+        if self._sim is None:
+            raise InfrastructureError("this lab has no simulator")
+        return self._sim
+
+    @property
+    def cable(self) -> CableHandle:
+        return self.cables[0]
+
+    @property
+    def scale(self) -> float:
+        """Factor by which deadlines are stretched on this machine."""
+        return deadline.scale()
+
+    def skip(self, reason: str) -> None:
+        raise SkipTest(reason)
+
+    def expect_log(self, pattern: str | None) -> None:
+        """Kernel messages that this test provokes and that are no fault."""
+        self._expected = re.compile(pattern) if pattern else None
+
+    # Start and end ----------------------------------------------------
+
+    def __enter__(self) -> "Lab":
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def _start(self, stack: ExitStack) -> None:
+        stack.enter_context(LabLock())
+        share = self._make_directory()
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tblab-")))
+        modules = self._build(share)
+        if self._with_simulator:
+            self._start_simulator(sockets)
+            stack.callback(self.sim.stop)
+        for spec in self.specs:
+            nhi = self._sim.socket(spec.name) if self._sim else None
+            machine = Machine(spec.name, spec.kernel, spec.memory_mib, self.directory, sockets,
+                              nhi, self._shell)
+            self.hosts.append(Host(machine, share, spec.driver or self.driver, self.net))
+        for host in self.hosts:
+            self._progress(f"start {host.name}: Debian kernel"
+                           f" {paths.kernel_release(host.kernel)}")
+            host.machine.start()
+            stack.callback(host.machine.stop)
+        for host in self.hosts:
+            host.machine.wait_ready()
+        slowest = max(host.machine.boot_seconds for host in self.hosts)
+        deadline.measured_boot(slowest)
+        self._progress(f"booted in {slowest:.1f} s")
+        if self._sim is not None:
+            self._load(modules)
+
+    def _make_directory(self) -> Path:
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        wanted = self.directory
+        while self.directory.exists():
+            number += 1
+            self.directory = wanted.with_name(f"{wanted.name}.{number}")
+        share = self.directory / "share"
+        share.mkdir(parents=True)
+        latest = paths.RUNS / "latest"
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(self.directory.name)
+        return share
+
+    def _build(self, share: Path) -> dict[str, Path]:
+        """Our module for each kernel that wants it, placed in the share."""
+        modules: dict[str, Path] = {}
+        for spec in self.specs:
+            driver = spec.driver or self.driver
+            if driver not in (None, "ours", "stock", "none"):
+                raise InfrastructureError(f"{spec.name}: unknown driver {driver!r}")
+            if driver == "stock" and spec.kernel == "6.12":
+                raise InfrastructureError(f"{spec.name}: kernel 6.12 has no thunderbolt_stream")
+            if driver == "ours" and spec.kernel not in modules:
+                self._progress(f"build thunderbolt_stream for {paths.kernel_release(spec.kernel)}")
+                placed = share / f"thunderbolt_stream-{spec.kernel}.ko"
+                shutil.copy(build_module(spec.kernel, self.directory), placed)
+                modules[spec.kernel] = placed
+        return modules
+
+    def _start_simulator(self, sockets: Path) -> None:
+        names = [spec.name for spec in self.specs]
+        cables = self._cable_specs
+        if cables is None:
+            cables = [Cable(f"{names[0]}:1", f"{names[1]}:1")] if len(names) > 1 else []
+        options = [f"profile={self.profile}", f"lanes={self._lanes}"]
+        self._progress(f"start usb4sim: {len(names)} controllers ({self.profile}),"
+                       f" {len(cables)} cable{'s' if len(cables) != 1 else ''}")
+        self._sim = Simulator(names, cables, options, self.directory, sockets)
+        self._sim.start()
+        self.cables = [CableHandle(self._sim, number) for number in range(len(cables))]
+
+    def _load(self, modules: dict[str, Path]) -> None:
+        self._progress("load the Thunderbolt drivers and wait until the hosts see each other")
+        # All at once: a driver that starts resets its router, which the other
+        # side sees as an unplugged cable.
+        loads = [host.load_modules(modules.get(host.kernel) if host.driver == "ours" else None)
+                 for host in self.hosts]
+        for load in loads:
+            result = load.wait(60)
+            if result.code:
+                raise LabFailure(f"loading the drivers failed\n{result}")
+        if self._wait and self.cables:
+            began = time.monotonic()
+            for host in self.hosts[:2]:
+                host.wait_for_peer(60)
+            self._progress(f"connected after {time.monotonic() - began:.1f} s")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.health_check()
+        finally:
+            self._stack.close()
+
+    # Between tests ----------------------------------------------------
+
+    def health_check(self) -> None:
+        """Fail on what the kernels or the simulator complained about since
+        the last check."""
+        problems: list[str] = []
+        for host in self.hosts:
+            host.machine.check_alive()
+            try:
+                host.mark_log("health check")
+            except LabFailure as error:
+                problems.append(str(error))
+            faults = host.console.new_faults(self._expected)
+            if faults:
+                problems.append(f"{host.name}: kernel log:\n" + "\n".join(faults))
+        self._expected = None
+        if self._sim is not None:
+            counts = self._sim.violations()
+            if counts:
+                problems.append("usb4sim saw rules of the hardware broken: "
+                                + ", ".join(f"{rule} x{n}" for rule, n in counts.items()) + "\n"
+                                + "\n".join(self._sim.violation_events()))
+                self._sim.command("reset-violations")
+        if problems:
+            raise HealthFailure("\n".join(problems))
+
+    def reset_state(self) -> None:
+        """Undo what a test may have left: processes, streams, a pulled cable."""
+        for host in self.hosts:
+            for process in list(host.processes):
+                process.kill()
+                process.wait(20)
+            host.run(f"for d in {CONFIGFS}/*/*/; do [ ! -d \"$d\" ] || rmdir \"$d\" || exit 1; done\n"
+                     f"for d in {CONFIGFS}/*/; do [ ! -d \"$d\" ] || rmdir \"$d\" || exit 1; done",
+                     timeout=60)
+        replugged = [cable for cable in self.cables if not cable.plugged]
+        for cable in replugged:
+            cable.plug()
+        if replugged:
+            for host in self.hosts[:2]:
+                host.wait_for_peer(60)

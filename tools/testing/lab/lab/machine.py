@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One QEMU machine: command line, start, power events, end."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+from . import paths
+from .agent import Agent
+from .child import Child
+from .deadline import Deadline
+from .errors import InfrastructureError
+from .qmp import Event, Qmp
+
+DISK_BYTES = 64 << 20
+
+
+def data_disk(name: str) -> Path:
+    """A disk image with random content that is the same on every run. Guests
+    get a snapshot, so one file per host name serves all runs."""
+    image = paths.GUEST / f"disk-{name}.img"
+    if not image.exists() or image.stat().st_size != DISK_BYTES:
+        partial = image.with_suffix(".partial")
+        source = random.Random(name)
+        with partial.open("wb") as output:
+            for _ in range(DISK_BYTES >> 20):
+                output.write(source.randbytes(1 << 20))
+        partial.rename(image)
+    return image
+
+
+class Machine:
+    """A running QEMU with the lab's kernel, disks, shared folder and agent."""
+
+    def __init__(self, name: str, kernel: str, memory_mib: int, run_dir: Path,
+                 socket_dir: Path, nhi_socket: Path | None, shell: bool) -> None:
+        self.name = name
+        self.kernel = kernel
+        self.console = run_dir / f"{name}.console"
+        self.shell_socket = socket_dir / f"{name}.shell"
+        self._run_dir = run_dir
+        self._sockets = socket_dir
+        self._memory_mib = memory_mib
+        self._nhi_socket = nhi_socket
+        self._shell = shell
+        self._child: Child | None = None
+        self._qmp: Qmp | None = None
+        self._agent: Agent | None = None
+        self.boot_seconds = 0.0
+
+    @property
+    def qmp(self) -> Qmp:
+        if self._qmp is None:
+            raise InfrastructureError(f"{self.name}: not started")
+        return self._qmp
+
+    @property
+    def agent(self) -> Agent:
+        if self._agent is None:
+            raise InfrastructureError(f"{self.name}: not started")
+        return self._agent
+
+    def _command(self) -> list[str]:
+        memory = f"{self._memory_mib}M"
+        append = (f"console=ttyS0 loglevel=7 printk.devkmsg=on panic=0"
+                  f" lab.name={self.name} lab.shell={int(self._shell)}"
+                  f" {os.environ.get('TBLAB_APPEND', '')}")
+        command = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+            "-name", self.name, "-msg", "timestamp=on",
+            # vfio-user maps the guest's memory, so it must be shareable.
+            "-object", f"memory-backend-memfd,id=mem,size={memory},share=on",
+            "-machine", "q35,memory-backend=mem", "-accel", "tcg", "-m", memory, "-smp", "1",
+            # With ERMS or FSRM guests copy by "rep movsb", which TCG runs slowly.
+            "-cpu", "max,-erms,-fsrm",
+            "-kernel", str(paths.GUEST / f"vmlinuz-{self.kernel}"),
+            "-initrd", str(paths.GUEST / f"initrd-{self.kernel}"),
+            "-append", append,
+            "-drive", f"file={paths.GUEST / 'root.img'},if=virtio,format=raw,snapshot=on",
+            "-drive", f"file={data_disk(self.name)},if=virtio,format=raw,snapshot=on",
+            "-virtfs", f"local,path={self._run_dir / 'share'},mount_tag=lab,"
+                       "security_model=none,multidevs=remap",
+            "-device", "virtio-rng-pci",
+            "-chardev", f"file,id=serial,path={self.console}",
+            "-serial", "chardev:serial",
+            "-qmp", f"unix:{self._sockets}/{self.name}.qmp,server=on,wait=off",
+            "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=agent,path={self._sockets}/{self.name}.agent,"
+                        "server=on,wait=off",
+            "-device", "virtserialport,chardev=agent,id=agent,"
+                       "name=org.qemu.guest_agent.0",
+        ]
+        if self._shell:
+            command += ["-chardev", f"socket,id=shell,path={self.shell_socket},"
+                                    "server=on,wait=off",
+                        "-device", "virtconsole,chardev=shell"]
+        if self._nhi_socket is not None:
+            command += ["-device", '{"driver":"vfio-user-pci","socket":{"type":"unix",'
+                                   f'"path":"{self._nhi_socket}"' "}}"]
+        return command
+
+    def start(self) -> None:
+        """Start QEMU; wait_ready() tells when the guest can be used."""
+        for suffix in ("qmp", "agent", "shell"):
+            (self._sockets / f"{self.name}.{suffix}").unlink(missing_ok=True)
+        self._started = time.monotonic()
+        self._child = Child(f"{self.name}: QEMU", self._command(),
+                            self._run_dir / f"{self.name}.qemu")
+        deadline = Deadline(30)
+        qmp = self._sockets / f"{self.name}.qmp"
+        while not qmp.exists():
+            self._child.check_alive()
+            if deadline.expired:
+                raise InfrastructureError(f"{self.name}: QEMU opens no control socket")
+            time.sleep(0.01)
+        self._qmp = Qmp(str(qmp), self.name)
+
+    def wait_ready(self, seconds: float = 90) -> None:
+        """Until the guest's agent answers, that is, until its rc has ended."""
+        def port_opened(event: Event) -> bool:
+            return (event["event"] == "VSERPORT_CHANGE" and event["data"]["open"]
+                    and event["data"]["id"] == "agent")
+
+        deadline = Deadline(seconds)
+        if self.qmp.wait_event(port_opened, deadline) is None:
+            raise InfrastructureError(
+                f"{self.name}: kernel {self.kernel} did not boot within"
+                f" {deadline.seconds:.0f} s; its console is {self.console}")
+        if self._agent is None:
+            self._agent = Agent(f"{self._sockets}/{self.name}.agent", self.name)
+        self._agent.sync(deadline)
+        self.boot_seconds = time.monotonic() - self._started
+
+    def reset(self) -> None:
+        """Warm reset, as by a button; wait_ready() follows."""
+        self._started = time.monotonic()
+        self.qmp.command("system_reset")
+
+    def check_alive(self) -> None:
+        if self._child is not None:
+            self._child.check_alive()
+
+    def stop(self) -> None:
+        """Switch the power off."""
+        for connection in (self._agent, self._qmp):
+            if connection is not None:
+                connection.close()
+        self._agent = self._qmp = None
+        if self._child is not None:
+            self._child.stop(grace=5)
+            self._child = None

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The USB4 simulator as a child process, and its cables."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+from . import paths
+from .child import Child, build, tail
+from .deadline import Deadline
+from .errors import InfrastructureError, LabFailure
+
+_built = False
+
+
+@dataclass(frozen=True)
+class Cable:
+    """Which two ports a cable joins, each as "HOST:PORT"."""
+    end_a: str
+    end_b: str
+
+
+class CableHandle:
+    """A cable of a running simulator."""
+
+    def __init__(self, sim: "Simulator", index: int) -> None:
+        self._sim = sim
+        self._index = index
+        self.plugged = True
+
+    def unplug(self) -> None:
+        self._sim.command("unplug", str(self._index))
+        self.plugged = False
+
+    def plug(self) -> None:
+        self._sim.command("plug", str(self._index))
+        self.plugged = True
+
+
+def build_simulator(run_dir: Path) -> None:
+    """Bring build/usb4sim up to date, once per process."""
+    global _built
+    if _built:
+        return
+    build("usb4sim", ["make", "-s", "-j2", "-C", str(paths.SIM_SOURCE),
+                      f"O={paths.SIM_BUILD}"], run_dir / "usb4sim.build")
+    _built = True
+
+
+class Simulator:
+    """usb4sim with one controller per host name."""
+
+    def __init__(self, hosts: Sequence[str], cables: Sequence[Cable], options: Sequence[str],
+                 run_dir: Path, socket_dir: Path) -> None:
+        """`options` are appended to each --host, as in "profile=amd"."""
+        self.event_log = run_dir / "usb4sim.events"
+        self._control = socket_dir / "sim"
+        self._sockets = {name: socket_dir / f"{name}.nhi" for name in hosts}
+        self._run_dir = run_dir
+        self._command = [str(paths.SIM_BUILD / "usb4sim")]
+        for number, (name, path) in enumerate(self._sockets.items()):
+            words = [f"NAME={name}", f"socket={path}", f"uuid-seed={number + 1}", *options]
+            self._command += ["--host", ",".join(words)]
+        for cable in cables:
+            self._command += ["--cable", f"{cable.end_a},{cable.end_b}"]
+        self._command += ["--control", str(self._control), "--log", str(self.event_log)]
+        self._child: Child | None = None
+
+    def socket(self, host: str) -> Path:
+        return self._sockets[host]
+
+    def start(self) -> None:
+        """Start it and wait until all its sockets listen."""
+        build_simulator(self._run_dir)
+        self._child = Child("usb4sim", self._command, self._run_dir / "usb4sim.log",
+                            stdout=subprocess.PIPE)
+        output = self._child.process.stdout
+        assert output is not None
+        # It says "ready" or ends; both end this line.
+        line = output.readline().decode().strip()
+        if line != "ready":
+            self._child.process.wait()
+            raise InfrastructureError(f"usb4sim did not get ready (said {line!r}); the end of its"
+                                      f" log:\n{tail(self._child.log)}")
+
+    def command(self, *words: str) -> dict[str, Any]:
+        """Run a usb4simctl command and return its answer."""
+        self.check_alive()
+        try:
+            done = subprocess.run(
+                [str(paths.SIM_BUILD / "usb4simctl"), "--control", str(self._control), *words],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                timeout=Deadline(20).seconds)
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError(f"usb4sim does not answer {' '.join(words)}") from error
+        if done.returncode:
+            raise InfrastructureError(f"usb4simctl {' '.join(words)}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def violations(self) -> dict[str, int]:
+        """Counts by rule since the last reset; empty when all is well."""
+        answer = self.command("violations")
+        counts = answer.get("rules", answer.get("violations", answer))
+        return {rule: count for rule, count in counts.items()
+                if rule != "total" and isinstance(count, int) and count}
+
+    def violation_events(self, limit: int = 10) -> list[str]:
+        """The last lines of the event log that report violations."""
+        try:
+            lines = self.event_log.read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line for line in lines if '"violation"' in line][-limit:]
+
+    def check_alive(self) -> None:
+        """A dead simulator takes the guests' controllers with it: a crash on
+        what a guest did is a fault of the simulator."""
+        if self._child is None:
+            raise InfrastructureError("usb4sim is not running")
+        self._child.check_alive()
+
+    def stop(self) -> None:
+        """Orderly end; anything but exit code 0 is reported."""
+        if self._child is None:
+            return
+        child, self._child = self._child, None
+        code = child.stop(grace=10)
+        if child.process.stdout is not None:
+            child.process.stdout.close()
+        if code:
+            raise LabFailure(f"usb4sim ended with code {code}; the end of its log:\n"
+                             f"{tail(child.log)}")
