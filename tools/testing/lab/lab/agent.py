@@ -43,14 +43,17 @@ class Agent:
         self._json.close()
 
     def sync(self, deadline: Deadline) -> None:
-        """Drop what is left of earlier conversations."""
-        number = next(self._ids)
+        """Drop what is left of earlier conversations. Asks again every
+        second: what is sent while the guest resumes can get lost."""
         with self._lock:
-            self._json.send({"execute": "guest-sync-delimited",
-                             "arguments": {"id": number}}, prefix=b"\xff")
-            while (answer := self._json.receive(deadline)) is not None:
-                if answer.get("return") == number:
-                    return
+            while not deadline.expired:
+                number = next(self._ids)
+                self._json.send({"execute": "guest-sync-delimited",
+                                 "arguments": {"id": number}}, prefix=b"\xff")
+                second = Deadline(1, stretch=False)
+                while (answer := self._json.receive(second)) is not None:
+                    if answer.get("return") == number:
+                        return
         raise AgentSilent(f"{self._name}: guest agent does not answer within"
                           f" {deadline.seconds:.0f} s")
 

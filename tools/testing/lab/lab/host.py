@@ -247,7 +247,7 @@ class Host:
         qmp.command("system_wakeup")
         if qmp.wait_event(lambda event: event["event"] == "WAKEUP", deadline) is None:
             raise LabFailure(f"{self.name}: not woken up within {deadline.seconds:.0f} s")
-        self.guarded(lambda: self.machine.agent.sync(deadline))
+        self.guarded(lambda: self.machine.connect_agent(deadline))
         result = suspend.wait(timeout)
         if result.code:
             raise CommandFailed(str(result))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from . import paths
-from .agent import Agent
+from .agent import Agent, AgentSilent
 from .child import Child
 from .deadline import Deadline
 from .errors import InfrastructureError
@@ -127,10 +127,24 @@ class Machine:
             raise InfrastructureError(
                 f"{self.name}: kernel {self.kernel} did not boot within"
                 f" {deadline.seconds:.0f} s; its console is {self.console}")
-        if self._agent is None:
-            self._agent = Agent(f"{self._sockets}/{self.name}.agent", self.name)
-        self._agent.sync(deadline)
+        self.connect_agent(deadline)
         self.boot_seconds = time.monotonic() - self._started
+
+    def connect_agent(self, deadline: Deadline) -> None:
+        """A connection to the agent. Connects anew until it gets an answer:
+        after S3 the virtio console of 7.3 takes its port for unplugged until
+        it sees the host side open it, so a connection that is made before the
+        driver is back is a deaf one."""
+        while True:
+            if self._agent is not None:
+                self._agent.close()
+            self._agent = Agent(f"{self._sockets}/{self.name}.agent", self.name)
+            try:
+                self._agent.sync(Deadline(min(3.0, deadline.remaining())))
+                return
+            except AgentSilent:
+                if deadline.expired:
+                    raise
 
     def reset(self) -> None:
         """Warm reset, as by a button; wait_ready() follows."""
