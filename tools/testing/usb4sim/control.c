@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usb4sim - control channel
+ *
+ * Control packets are big-endian words followed by a CRC32C. Ring 0 carries
+ * them in raw mode, their type is the PDF of the frame.
+ */
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "control.h"
+#include "crc32c.h"
+#include "host.h"
+#include "log.h"
+#include "usim.h"
+#include "util.h"
+
+/* First word: upper half of the route and, in packets to the guest, a flag */
+#define ROUTE_HI_MASK		USIM_MASK(21, 0)
+#define ROUTE_TO_CM		USIM_BIT(31)
+
+/* Third word of read and write packets */
+#define ADDRESS_OFFSET(w)	USIM_GET(w, 12, 0)
+#define ADDRESS_LENGTH(w)	USIM_GET(w, 18, 13)
+#define ADDRESS_ADAPTER(w)	USIM_GET(w, 24, 19)
+#define ADDRESS_ADAPTER_MASK	USIM_MASK(24, 19)
+#define ADDRESS_SPACE(w)	USIM_GET(w, 26, 25)
+#define CONFIG_MAX_WORDS	60
+
+/* Third word of error packets */
+#define ERROR_CODE(w)		USIM_GET(w, 7, 0)
+#define ERROR_ADAPTER(w)	USIM_GET(w, 13, 8)
+#define ERROR_PLUG(w)		USIM_GET(w, 31, 30)
+#define   ERROR_PLUG_PLUGGED	2
+#define   ERROR_PLUG_UNPLUGGED	3
+
+enum error_code {
+	ERROR_NOT_CONNECTED	= 0,
+	ERROR_INVALID_SPACE	= 2,
+	ERROR_NO_SUCH_ADAPTER	= 4,
+	ERROR_ACK_PLUG		= 7,
+};
+
+/* Third word of hotplug events */
+#define EVENT_ADAPTER(n)	USIM_PUT(n, 5, 0)
+#define EVENT_UNPLUG		USIM_BIT(31)
+
+/* Requests handled before others get their turn */
+#define CONTROL_BATCH		16
+
+/**
+ * usim_control_init() - make the control channel of a host
+ * @host: the host
+ */
+void usim_control_init(struct usim_host *host)
+{
+	host->control.count = 0;
+}
+
+/**
+ * usim_control_reset() - forget packets on their way to the guest
+ * @host: the host
+ */
+void usim_control_reset(struct usim_host *host)
+{
+	host->control.lost += host->control.count;
+	host->control.count = 0;
+	host->control.first = 0;
+}
+
+/**
+ * usim_control_ready() - does anybody receive control packets?
+ * @host: the host
+ *
+ * Return: true while both control rings run.
+ */
+bool usim_control_ready(struct usim_host *host)
+{
+	return host->nhi.tx[0].enabled && host->nhi.rx[0].enabled;
+}
+
+static bool send_first(struct usim_host *host)
+{
+	struct usim_control *control = &host->control;
+	const struct usim_packet *packet = &control->queue[control->first];
+	struct usim_ring *rx = &host->nhi.rx[0];
+	const struct usim_posted *in = usim_ring_next(rx);
+	uint32_t attr;
+
+	if (!in)
+		return false;
+	if (!usim_dma_write(&host->dma, in->addr, packet->data, packet->len))
+		return false;
+	/* Frame start is 0 in packets to a connection manager. */
+	attr = packet->len | USIM_PUT(packet->type, 15, 12) | USIM_DESC_COMPLETED;
+	usim_ring_interrupt(rx, usim_ring_complete(rx, attr, packet->len));
+	control->sent++;
+	control->first = (control->first + 1) % USIM_CONTROL_QUEUE;
+	control->count--;
+	return true;
+}
+
+/**
+ * usim_control_send() - send a packet to a guest
+ * @host: the guest
+ * @type: packet type
+ * @words: the packet without CRC
+ * @count: words, at most USIM_CONTROL_WORDS
+ *
+ * It is lost when the control channel is down or too many are waiting.
+ */
+void usim_control_send(struct usim_host *host, enum usim_packet_type type,
+		       const uint32_t *words, unsigned int count)
+{
+	struct usim_control *control = &host->control;
+	struct usim_packet *packet;
+	unsigned int i;
+	uint32_t word;
+
+	if (!usim_control_ready(host)) {
+		control->lost++;
+		return;
+	}
+	if (control->count == USIM_CONTROL_QUEUE) {
+		control->lost++;
+		usim_rule_broken(host, USIM_RULE_CONTROL_OVERFLOW,
+				 "%u control packets are waiting", control->count);
+		return;
+	}
+	packet = &control->queue[(control->first + control->count++) % USIM_CONTROL_QUEUE];
+	packet->type = (uint8_t)type;
+	packet->len = (uint16_t)(4 * count + 4);
+	for (i = 0; i < count; i++) {
+		word = htonl(words[i]);
+		memcpy(packet->data + 4 * i, &word, 4);
+	}
+	word = htonl(usim_crc32c(packet->data, 4 * count));
+	memcpy(packet->data + 4 * count, &word, 4);
+	while (control->count && send_first(host))
+		;
+}
+
+static void send_error(struct usim_host *host, enum error_code code, unsigned int adapter)
+{
+	const uint32_t words[3] = {
+		ROUTE_TO_CM, 0, USIM_PUT(code, 7, 0) | USIM_PUT(adapter, 13, 8),
+	};
+
+	usim_control_send(host, USIM_PACKET_ERROR, words, 3);
+}
+
+/**
+ * usim_control_hotplug() - send a hotplug event
+ * @host: the guest
+ * @adapter: lane adapter
+ * @unplug: unplug event
+ */
+void usim_control_hotplug(struct usim_host *host, unsigned int adapter, bool unplug)
+{
+	const uint32_t words[3] = {
+		ROUTE_TO_CM, 0, EVENT_ADAPTER(adapter) | (unplug ? EVENT_UNPLUG : 0),
+	};
+
+	usim_control_send(host, USIM_PACKET_EVENT, words, 3);
+}
+
+/**
+ * for_this_router() - handle a request that is addressed beyond this router
+ * @host: the host
+ * @words: the packet
+ *
+ * Behind a lane adapter of a host there is another host, whose router nobody
+ * else may access: an error tells the connection manager so, and makes it try
+ * inter-domain discovery.
+ *
+ * Return: true if the request is for this router.
+ */
+static bool for_this_router(struct usim_host *host, const uint32_t *words)
+{
+	unsigned int adapter = words[1] & 0xff;
+
+	if (!(words[0] & ROUTE_HI_MASK) && !words[1])
+		return true;
+	if (usim_router_lane(&host->router, adapter))
+		send_error(host, ERROR_NOT_CONNECTED, adapter);
+	else
+		send_error(host, ERROR_NO_SUCH_ADAPTER, adapter);
+	return false;
+}
+
+static bool check_length(struct usim_host *host, const uint32_t *words, unsigned int count,
+			 bool write)
+{
+	unsigned int length;
+
+	if (count < 3) {
+		usim_rule_broken(host, USIM_RULE_CONTROL_LENGTH, "request of %u words", count);
+		return false;
+	}
+	length = ADDRESS_LENGTH(words[2]);
+	if (length && length <= CONFIG_MAX_WORDS && count == 3 + (write ? length : 0))
+		return true;
+	usim_rule_broken(host, USIM_RULE_CONTROL_LENGTH,
+			 "%s of %u words in a packet of %u words", write ? "write" : "read",
+			 length, count);
+	send_error(host, ERROR_INVALID_SPACE, ADDRESS_ADAPTER(words[2]));
+	return false;
+}
+
+static void config_request(struct usim_host *host, const uint32_t *words, unsigned int count,
+			   bool write)
+{
+	unsigned int space, adapter, offset, length;
+	uint32_t answer[USIM_CONTROL_WORDS];
+	bool ok;
+
+	if (!check_length(host, words, count, write) || !for_this_router(host, words))
+		return;
+	space = ADDRESS_SPACE(words[2]);
+	adapter = ADDRESS_ADAPTER(words[2]);
+	offset = ADDRESS_OFFSET(words[2]);
+	length = ADDRESS_LENGTH(words[2]);
+	if (space != USIM_SPACE_ROUTER && adapter >= host->router.nadapters) {
+		send_error(host, ERROR_NO_SUCH_ADAPTER, adapter);
+		return;
+	}
+	if (write)
+		ok = usim_router_write(host, space, adapter, offset, length, words + 3);
+	else
+		ok = usim_router_read(host, space, adapter, offset, length, answer + 3);
+	if (!ok) {
+		send_error(host, ERROR_INVALID_SPACE, adapter);
+		return;
+	}
+	answer[0] = words[0] | ROUTE_TO_CM;
+	answer[1] = words[1];
+	/* Answers name the adapter through which the router was reached. */
+	answer[2] = (words[2] & ~ADDRESS_ADAPTER_MASK) |
+		    USIM_PUT(usim_router_upstream(&host->router), 24, 19);
+	usim_control_send(host, write ? USIM_PACKET_WRITE : USIM_PACKET_READ, answer,
+			  write ? 3 : 3 + length);
+}
+
+static void acknowledge(struct usim_host *host, const uint32_t *words, unsigned int count)
+{
+	struct usim_adapter *lane;
+	bool unplug;
+
+	if (count != 3 || ERROR_CODE(words[2]) != ERROR_ACK_PLUG) {
+		usim_rule_broken(host, USIM_RULE_CONTROL_TYPE,
+				 "error packet that acknowledges nothing");
+		return;
+	}
+	unplug = ERROR_PLUG(words[2]) == ERROR_PLUG_UNPLUGGED;
+	lane = usim_router_lane(&host->router, ERROR_ADAPTER(words[2]));
+	if (!lane || !usim_port_acknowledge(lane->port, unplug))
+		usim_rule_broken(host, USIM_RULE_CONTROL_ACK, "%splug event of adapter %u",
+				 unplug ? "un" : "", ERROR_ADAPTER(words[2]));
+}
+
+static void handle(struct usim_host *host, unsigned int type, uint32_t *words,
+		   unsigned int count)
+{
+	host->control.requests++;
+	if (words[0] & ~ROUTE_HI_MASK && type != USIM_PACKET_XD_RESPONSE &&
+	    type != USIM_PACKET_XD_REQUEST)
+		usim_rule_broken(host, USIM_RULE_CONTROL_ROUTE, "first word is %#x", words[0]);
+	switch (type) {
+	case USIM_PACKET_READ:
+	case USIM_PACKET_WRITE:
+		config_request(host, words, count, type == USIM_PACKET_WRITE);
+		break;
+	case USIM_PACKET_ERROR:
+		acknowledge(host, words, count);
+		break;
+	case USIM_PACKET_NOTIFY_ACK:
+		/* Acknowledges notifications that this router never sends. */
+		usim_rule_broken(host, USIM_RULE_CONTROL_ACK, "notification");
+		break;
+	case USIM_PACKET_XD_REQUEST:
+	case USIM_PACKET_XD_RESPONSE:
+		usim_xdomain_forward(host, type, words, count);
+		break;
+	case USIM_PACKET_RESET:
+		if (for_this_router(host, words)) {
+			const uint32_t answer[2] = { words[0] | ROUTE_TO_CM, words[1] };
+
+			usim_control_send(host, USIM_PACKET_RESET, answer, 2);
+		}
+		break;
+	default:
+		usim_rule_broken(host, USIM_RULE_CONTROL_TYPE, "packet type %u", type);
+	}
+}
+
+/* Returns the number of words without CRC, 0 if the packet is no good. */
+static unsigned int parse(struct usim_host *host, const struct usim_posted *out,
+			  uint32_t *words)
+{
+	uint8_t data[USIM_CONTROL_MAX];
+	uint32_t len = USIM_DESC_LENGTH(out->attr);
+	unsigned int count, i;
+	uint32_t word;
+
+	if (len < 12 || len % 4 || len > sizeof(data)) {
+		usim_rule_broken(host, USIM_RULE_CONTROL_SIZE, "%u bytes", len);
+		return 0;
+	}
+	if (!usim_dma_read(&host->dma, out->addr, data, len)) {
+		usim_rule_broken(host, USIM_RULE_BUFFER_UNMAPPED, "TX ring 0: %u bytes at %#llx",
+				 len, (unsigned long long)out->addr);
+		return 0;
+	}
+	count = len / 4 - 1;
+	memcpy(&word, data + 4 * count, 4);
+	if (ntohl(word) != usim_crc32c(data, 4 * count)) {
+		usim_rule_broken(host, USIM_RULE_CONTROL_CRC, "is %#x, should be %#x",
+				 ntohl(word), usim_crc32c(data, 4 * count));
+		return 0;
+	}
+	for (i = 0; i < count; i++) {
+		memcpy(&word, data + 4 * i, 4);
+		words[i] = ntohl(word);
+	}
+	return count;
+}
+
+static bool receive(struct usim_host *host)
+{
+	struct usim_ring *tx = &host->nhi.tx[0];
+	bool interrupt = false;
+	unsigned int n;
+
+	for (n = 0; n < CONTROL_BATCH; n++) {
+		const struct usim_posted *out = usim_ring_next(tx);
+		uint32_t words[USIM_CONTROL_WORDS];
+		unsigned int count, type;
+
+		if (!out)
+			break;
+		count = parse(host, out, words);
+		type = USIM_DESC_EOF(out->attr);
+		interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED,
+						USIM_DESC_LENGTH(out->attr));
+		if (count)
+			handle(host, type, words, count);
+	}
+	usim_ring_interrupt(tx, interrupt);
+	return n == CONTROL_BATCH;
+}
+
+/**
+ * usim_control_run() - do what there is to do on the control channel
+ * @host: the host
+ *
+ * Return: true if there is more to do at once.
+ */
+bool usim_control_run(struct usim_host *host)
+{
+	bool more = false;
+	unsigned int i;
+
+	if (!usim_control_ready(host)) {
+		if (host->control.count)
+			usim_control_reset(host);
+	} else {
+		while (host->control.count && send_first(host))
+			;
+	}
+	if (usim_ring_outstanding(&host->nhi.tx[0]))
+		more = receive(host);
+	for (i = 0; i < host->router.nports; i++)
+		usim_port_notify(&host->router.port[i]);
+	return more;
+}

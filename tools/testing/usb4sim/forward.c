@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usb4sim - moving frames from transmit rings to receive rings
+ *
+ * Nothing is stored in between: a frame stays in its transmit descriptor, not
+ * completed, until the other host has taken it. With end-to-end flow control
+ * this is what hardware does, except for the few frames that the routers on
+ * the way can buffer.
+ */
+
+#include <string.h>
+
+#include "fault.h"
+#include "forward.h"
+#include "host.h"
+#include "log.h"
+#include "path.h"
+#include "util.h"
+
+/*
+ * Frames of a ring before the other rings, and the sockets, get their turn:
+ * at 4 KiB a frame this is a fraction of a millisecond.
+ */
+#define FORWARD_BATCH	256
+
+/* Things reported once per ring start; bits of usim_ring.warned */
+#define WARNED_NO_E2E		USIM_BIT(0)
+#define WARNED_MISMATCH		USIM_BIT(1)
+#define WARNED_CREDIT_PATH	USIM_BIT(2)
+#define WARNED_PDF_SAME		USIM_BIT(3)
+#define WARNED_PDF_MASK		USIM_BIT(4)
+
+static bool warn_once(struct usim_ring *ring, uint32_t bit)
+{
+	if (ring->warned & bit)
+		return false;
+	ring->warned |= bit;
+	return true;
+}
+
+static bool is_e2e(const struct usim_ring *ring)
+{
+	return ring->options & USIM_RING_E2E;
+}
+
+static bool is_raw(const struct usim_ring *ring)
+{
+	return ring->options & USIM_RING_RAW;
+}
+
+/**
+ * credits_flow() - can the receiver grant the transmitter credits?
+ * @tx: transmit ring
+ * @route: where it leads
+ *
+ * A transmitter with end-to-end flow control sends nothing before it was
+ * granted credits, and only a receiver with flow control grants any.
+ *
+ * Return: false if frames have to wait.
+ */
+static bool credits_flow(struct usim_ring *tx, const struct usim_route *route)
+{
+	struct usim_ring *rx = route->rx;
+
+	if (!is_e2e(tx) || is_e2e(rx))
+		return true;
+	if (usim_ring_outstanding(rx) && warn_once(tx, WARNED_MISMATCH))
+		usim_rule_broken(tx->host, USIM_RULE_E2E_MISMATCH,
+				 "TX ring %u has flow control, RX ring %u of %s has not",
+				 tx->hop, rx->hop, rx->host->name);
+	return false;
+}
+
+static void check_receiver(struct usim_ring *rx)
+{
+	struct usim_host *host = rx->host;
+	struct usim_route back;
+	unsigned int hop;
+
+	if (!is_e2e(rx)) {
+		if (warn_once(rx, WARNED_NO_E2E))
+			usim_rule_broken(host, USIM_RULE_RX_WITHOUT_E2E, "RX ring %u", rx->hop);
+		return;
+	}
+	hop = USIM_RING_E2E_HOP(rx->options);
+	if (hop && hop < host->nhi.hops && host->nhi.tx[hop].enabled &&
+	    usim_path_local(&host->nhi.tx[hop], &back))
+		return;
+	if (warn_once(rx, WARNED_CREDIT_PATH))
+		usim_rule_broken(host, USIM_RULE_E2E_CREDIT_PATH,
+				 "RX ring %u returns credits through TX ring %u, which has no path",
+				 rx->hop, hop);
+}
+
+/* Frames whose PDFs a receiver does not accept never reach its memory. */
+static bool accepts(struct usim_ring *tx, struct usim_ring *rx, uint32_t attr)
+{
+	uint32_t sof = USIM_DESC_SOF(attr), eof = USIM_DESC_EOF(attr);
+
+	if (is_raw(rx))
+		return true;
+	if (sof == eof && warn_once(tx, WARNED_PDF_SAME))
+		usim_rule_broken(tx->host, USIM_RULE_PDF_NOT_DISTINCT,
+				 "TX ring %u: frame start and end are both %u", tx->hop, sof);
+	if (rx->pdf_mask >> 16 & USIM_BIT(sof) && rx->pdf_mask & USIM_BIT(eof))
+		return true;
+	if (warn_once(rx, WARNED_PDF_MASK))
+		usim_rule_broken(rx->host, USIM_RULE_PDF_NOT_ACCEPTED,
+				 "RX ring %u got frame start %u and end %u, mask %#x",
+				 rx->hop, sof, eof, rx->pdf_mask);
+	return false;
+}
+
+/**
+ * copy_frame() - copy a frame from one guest to the other
+ * @from: memory of the sender
+ * @src: buffer of the sender
+ * @to: memory of the receiver
+ * @dst: buffer of the receiver
+ * @len: bytes
+ *
+ * Return: where the frame is in the receiver's memory, or NULL when it is not
+ * contiguous there or, with *@ok false, when a buffer is not memory any more.
+ */
+static uint8_t *copy_frame(struct usim_dma *from, uint64_t src, struct usim_dma *to,
+			   uint64_t dst, uint32_t len, bool *ok)
+{
+	static uint8_t bounce[USIM_FRAME_MAX];
+	const void *s = usim_dma_ptr(from, src, len, false);
+	uint8_t *d = usim_dma_ptr(to, dst, len, true);
+
+	*ok = true;
+	if (s && d) {
+		memcpy(d, s, len);
+		return d;
+	}
+	*ok = usim_dma_read(from, src, bounce, len) && usim_dma_write(to, dst, bounce, len);
+	return NULL;
+}
+
+/**
+ * deliver() - move one frame
+ * @tx: transmit ring
+ * @out: its descriptor
+ * @route: where it goes
+ * @in: receive descriptor
+ * @interrupt: set if the receiver wants an interrupt
+ *
+ * Return: bytes, or 0 if a buffer has vanished.
+ */
+static uint32_t deliver(struct usim_ring *tx, const struct usim_posted *out,
+			const struct usim_route *route, const struct usim_posted *in,
+			bool *interrupt)
+{
+	struct usim_ring *rx = route->rx;
+	uint32_t attr = out->attr & (USIM_MASK(11, 0) | USIM_MASK(19, 12));
+	uint32_t len = USIM_DESC_LENGTH(attr);
+	uint32_t max = usim_ring_frame_max(rx);
+	uint8_t *frame;
+	bool ok;
+
+	if (!len)
+		len = USIM_FRAME_MAX;
+	if (len > max) {
+		len = max;
+		attr = (attr & ~USIM_MASK(11, 0)) | len | USIM_DESC_OVERRUN;
+	}
+	frame = copy_frame(&tx->host->dma, out->addr, &rx->host->dma, in->addr, len, &ok);
+	if (!ok) {
+		usim_rule_broken(rx->host, USIM_RULE_BUFFER_UNMAPPED,
+				 "frame from %s TX ring %u to RX ring %u: memory is gone",
+				 tx->host->name, tx->hop, rx->hop);
+		return 0;
+	}
+	if (rx->host->fault.armed)
+		attr |= usim_fault_apply(&rx->host->fault, rx->hop, route->hop, frame, len);
+	*interrupt |= usim_ring_complete(rx, attr | USIM_DESC_COMPLETED, len);
+	return len;
+}
+
+/**
+ * forward_ring() - move what can be moved from a transmit ring
+ * @tx: transmit ring with descriptors to do
+ *
+ * Return: true if it stopped only because others must have their turn.
+ */
+static bool forward_ring(struct usim_ring *tx)
+{
+	const struct usim_posted *out, *in;
+	bool tx_interrupt = false, rx_interrupt = false;
+	struct usim_route route;
+	struct usim_ring *rx;
+	unsigned int n;
+
+	if (!usim_path_resolve(tx, &route) || !credits_flow(tx, &route))
+		return false;
+	rx = route.rx;
+	for (n = 0; n < FORWARD_BATCH; n++) {
+		uint32_t len;
+
+		out = usim_ring_next(tx);
+		if (!out)
+			break;
+		in = usim_ring_next(rx);
+		if (!in && is_e2e(tx))
+			break;
+		if (!accepts(tx, rx, out->attr) || !in) {
+			rx->dropped++;
+			if (!in)
+				usim_nhi_raise(rx->host, 2 * rx->host->nhi.hops + rx->hop);
+			tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, 0);
+			continue;
+		}
+		if (!n)
+			check_receiver(rx);
+		len = deliver(tx, out, &route, in, &rx_interrupt);
+		if (!len)
+			break;
+		tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, len);
+	}
+	usim_ring_interrupt(rx, rx_interrupt);
+	usim_ring_interrupt(tx, tx_interrupt);
+	return n == FORWARD_BATCH;
+}
+
+/**
+ * usim_forward_run() - move what can be moved from a host
+ * @host: the host
+ *
+ * Return: true if there is more to do at once.
+ */
+bool usim_forward_run(struct usim_host *host)
+{
+	bool more = false;
+	unsigned int hop;
+
+	for (hop = 1; hop < host->nhi.hops; hop++)
+		if (usim_ring_outstanding(&host->nhi.tx[hop]))
+			more |= forward_ring(&host->nhi.tx[hop]);
+	return more;
+}

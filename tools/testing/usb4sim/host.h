@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * usb4sim - one virtual host: PCI function, host interface and host router
+ */
+
+#ifndef USIM_HOST_H
+#define USIM_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "dma.h"
+#include "fault.h"
+#include "nhi.h"
+#include "pci.h"
+#include "router.h"
+#include "rules.h"
+#include "vfio.h"
+
+struct usim;
+
+/**
+ * struct usim_profile - what a controller is like
+ * @name: as given on the command line
+ * @vendor: PCI vendor ID
+ * @device: PCI device ID
+ * @hops: rings per direction, the control ring included
+ * @max_hopid: highest HopID of the lane adapters
+ * @auto_clear: interrupt status can be cleared by the interrupt itself
+ */
+struct usim_profile {
+	const char *name;
+	uint16_t vendor;
+	uint16_t device;
+	unsigned int hops;
+	unsigned int max_hopid;
+	bool auto_clear;
+};
+
+/**
+ * struct usim_host_config - a host as the command line describes it
+ * @name: unique name
+ * @socket: path of the vfio-user socket
+ * @profile: what the controller is like
+ * @uid: unique ID of the router
+ * @lanes: lanes per port, 1 or 2
+ * @ports: USB4 ports
+ * @usb4: USB4 version of the router, 1 or 2
+ */
+struct usim_host_config {
+	char *name;
+	char *socket;
+	const struct usim_profile *profile;
+	uint64_t uid;
+	unsigned int lanes;
+	unsigned int ports;
+	unsigned int usb4;
+};
+
+/**
+ * struct usim_host - a virtual host
+ * @sim: the simulation
+ * @name: as on the command line
+ * @config: the rest of the command line
+ * @vfio: connection to the virtual machine
+ * @dma: guest memory
+ * @pci: configuration space and interrupt vectors
+ * @nhi: registers and rings
+ * @control: control channel
+ * @router: configuration spaces of router and adapters
+ * @fault: faults to inject
+ * @broken: how often each rule was broken
+ */
+struct usim_host {
+	struct usim *sim;
+	const char *name;
+	struct usim_host_config config;
+	struct usim_vfio vfio;
+	struct usim_dma dma;
+	struct usim_pci pci;
+	struct usim_nhi nhi;
+	struct usim_control control;
+	struct usim_router router;
+	struct usim_fault fault;
+	uint64_t broken[USIM_RULE_COUNT];
+};
+
+const struct usim_profile *usim_profile_find(const char *name);
+struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config *config);
+void usim_host_free(struct usim_host *host);
+void usim_host_connected(struct usim_host *host);
+void usim_host_disconnected(struct usim_host *host);
+void usim_host_reset(struct usim_host *host);
+struct usim_host *usim_host_find(struct usim *sim, const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * usb4sim - the whole simulation
+ */
+
+#ifndef USIM_H
+#define USIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "loop.h"
+
+#define USIM_MAX_HOSTS	8
+#define USIM_MAX_CABLES	8
+
+struct usim_host;
+struct usim_cable;
+struct usim_monitor;
+
+/**
+ * struct usim - the simulation
+ * @loop: event loop
+ * @log: event log
+ * @host: the hosts, in the order of the command line
+ * @nhosts: how many
+ * @cable: the cables, in the order of the command line
+ * @ncables: how many
+ * @monitor: control socket, or NULL
+ * @started: usim_now() at the start
+ */
+struct usim {
+	struct usim_loop loop;
+	struct usim_log log;
+	struct usim_host *host[USIM_MAX_HOSTS];
+	unsigned int nhosts;
+	struct usim_cable *cable[USIM_MAX_CABLES];
+	unsigned int ncables;
+	struct usim_monitor *monitor;
+	uint64_t started;
+};
+
+#endif
