@@ -1,0 +1,849 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/tbstreamX: open, read, write, poll, close.
+ */
+
+#include <linux/device.h>
+#include <linux/file.h>
+#include <linux/idr.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+#include <asm/ioctls.h>
+
+#include "stream.h"
+
+#define TBSTREAM_MINORS		256
+
+/* How often an opener asks again although nobody has woken it */
+#define TBSTREAM_OPEN_POLL	HZ
+/* How long O_NONBLOCK waits for our own rings and paths */
+#define TBSTREAM_START_TIME	(10 * HZ)
+
+static dev_t tbstream_devt;
+static DEFINE_IDA(tbstream_index_ida);
+
+/* --- What can be done now: one predicate each for the calls and for poll ---- */
+
+static bool tbstream_tunnel_over(const struct tbstream_tunnel *tunnel)
+{
+	return READ_ONCE(tunnel->phase) == TBSTREAM_OVER;
+}
+
+/* Is this file still in the session that is read now? */
+static bool tbstream_reads_current(const struct tbstream_file *file)
+{
+	return file->rx_session == file->tunnel->rx.session;
+}
+
+/*
+ * What a read would find: 1 for data, 0 for EOF, -EAGAIN for nothing yet, or an
+ * error. What arrived before an EOF or an error comes first.
+ */
+static int tbstream_read_state(const struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	const struct tbstream_rx *rx = &tunnel->rx;
+
+	lockdep_assert_held(&rx->lock);
+
+	if (!tbstream_reads_current(file)) {
+		/* Another reader has taken the end of our session */
+		if (!file->rx_failed)
+			return rx->last_failed ? -EIO : 0;
+	} else if (file->rx_failed || rx->failed) {
+		return -EIO;
+	}
+
+	if (tbstream_queue_ready(&rx->queue)) {
+		u32 slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
+
+		switch (rx->frames[slot].kind) {
+		case TBSTREAM_FRAME_CLOSE:
+			return 0;
+		case TBSTREAM_FRAME_BROKEN:
+			return -EIO;
+		default:
+			return 1;
+		}
+	}
+	if (tbstream_tunnel_over(tunnel))
+		return READ_ONCE(tunnel->error);
+	return -EAGAIN;
+}
+
+static int tbstream_read_state_locked(struct tbstream_file *file)
+{
+	int state;
+
+	spin_lock(&file->tunnel->rx.lock);
+	state = tbstream_read_state(file);
+	spin_unlock(&file->tunnel->rx.lock);
+	return state;
+}
+
+/* What a write would find: 1 for room, -EAGAIN for none yet, or an error */
+static int tbstream_write_state(const struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	bool room;
+
+	if (tbstream_tunnel_over(tunnel))
+		return READ_ONCE(tunnel->error) ?: -EIO;
+	if (tbstream_session_peer_closed(&tunnel->session, file->joined_at))
+		return -EPIPE;
+	if (READ_ONCE(tx->losses) != file->losses)
+		return -EIO;
+
+	spin_lock(&tx->lock);
+	room = tx->online && tbstream_queue_space(&tx->queue);
+	spin_unlock(&tx->lock);
+	return room ? 1 : -EAGAIN;
+}
+
+/* --- read --------------------------------------------------------------- */
+
+/* Take notice of an EOF or error that is going to be reported */
+static void tbstream_read_mark(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	u32 slot;
+
+	lockdep_assert_held(&rx->lock);
+
+	if (!tbstream_reads_current(file)) {
+		file->rx_session = rx->session;
+		return;
+	}
+	if (rx->failed) {
+		file->rx_failed = true;
+		return;
+	}
+	if (!tbstream_queue_ready(&rx->queue))
+		return;
+	slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
+	if (rx->frames[slot].kind == TBSTREAM_FRAME_BROKEN)
+		file->rx_failed = true;
+	tbstream_rx_taken(file->tunnel);
+	if (!file->rx_failed)
+		file->rx_session = rx->session;
+}
+
+static ssize_t tbstream_read_frames(struct tbstream_file *file,
+				    struct iov_iter *to)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_rx *rx = &tunnel->rx;
+	ssize_t copied = 0;
+
+	lockdep_assert_held(&rx->mutex);
+
+	while (iov_iter_count(to)) {
+		struct tbstream_frame *frame;
+		size_t count, done;
+		int state;
+
+		spin_lock(&rx->lock);
+		state = tbstream_read_state(file);
+		if (state != 1) {
+			/* An end or error is reported when it comes first */
+			if (!copied && state != -EAGAIN)
+				tbstream_read_mark(file);
+			spin_unlock(&rx->lock);
+			return copied ?: state;
+		}
+		/* Past a session that has failed, and at the beginning of the next */
+		if (!tbstream_reads_current(file)) {
+			file->rx_session = rx->session;
+			file->rx_failed = false;
+		}
+		rx->touched = true;
+		frame = &rx->frames[tbstream_queue_slot(&rx->queue,
+							rx->queue.taken)];
+		spin_unlock(&rx->lock);
+
+		/* The frame is ours while we hold the mutex */
+		count = min_t(size_t, frame->length - rx->offset,
+			      iov_iter_count(to));
+		done = copy_page_to_iter(frame->page, rx->offset, count, to);
+		rx->offset += done;
+		copied += done;
+		if (rx->offset == frame->length) {
+			spin_lock(&rx->lock);
+			tbstream_rx_taken(tunnel);
+			spin_unlock(&rx->lock);
+		}
+		if (done < count)
+			return copied ?: -EFAULT;
+	}
+	return copied;
+}
+
+static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct tbstream_file *file = iocb->ki_filp->private_data;
+	const bool nonblock = (iocb->ki_flags & IOCB_NOWAIT) ||
+			      (iocb->ki_filp->f_flags & O_NONBLOCK);
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	ssize_t ret;
+
+	if (!iov_iter_count(to))
+		return 0;
+	if (nonblock) {
+		if (!mutex_trylock(&rx->mutex))
+			return -EAGAIN;
+	} else if (mutex_lock_interruptible(&rx->mutex)) {
+		return -ERESTARTSYS;
+	}
+
+	for (;;) {
+		ret = tbstream_read_frames(file, to);
+		if (ret != -EAGAIN)
+			break;
+		if (file->tunnel->params.busy_poll) {
+			tbstream_rx_spin(file->tunnel);
+			if (tbstream_read_state_locked(file) != -EAGAIN)
+				continue;
+		}
+		if (nonblock)
+			break;
+		if (wait_event_interruptible(rx->wait,
+					     tbstream_read_state_locked(file) !=
+					     -EAGAIN)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+	}
+	mutex_unlock(&rx->mutex);
+	return ret;
+}
+
+/* --- write -------------------------------------------------------------- */
+
+/* Fill frames while there is room. -EAGAIN if there was none at all. */
+static ssize_t tbstream_write_frames(struct tbstream_file *file,
+				     struct iov_iter *from)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	ssize_t written = 0;
+
+	lockdep_assert_held(&tx->mutex);
+
+	while (iov_iter_count(from)) {
+		struct tbstream_frame *frame;
+		size_t count, done;
+		int state;
+
+		state = tbstream_write_state(file);
+		if (state != 1)
+			return written ?: state;
+
+		/* The next slot is ours while we hold the mutex */
+		frame = &tx->frames[tbstream_queue_slot(&tx->queue,
+							READ_ONCE(tx->queue.posted))];
+		count = min_t(size_t, TBSTREAM_FRAME_SIZE, iov_iter_count(from));
+		done = copy_page_from_iter(frame->page, 0, count, from);
+		if (!done)
+			return written ?: -EFAULT;
+		if (!tbstream_tx_post(tunnel, done, file->joined_at)) {
+			/* Rings went away under us: nothing of this was sent */
+			iov_iter_revert(from, done);
+			state = tbstream_write_state(file);
+			return written ?: state == 1 ? -EAGAIN : state;
+		}
+		written += done;
+		if (done < count)
+			break;
+	}
+	return written;
+}
+
+static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct tbstream_file *file = iocb->ki_filp->private_data;
+	const bool nonblock = (iocb->ki_flags & IOCB_NOWAIT) ||
+			      (iocb->ki_filp->f_flags & O_NONBLOCK);
+	struct tbstream_tx *tx = &file->tunnel->tx;
+	ssize_t written = 0;
+	ssize_t ret;
+
+	if (!iov_iter_count(from))
+		return 0;
+	if (nonblock) {
+		if (!mutex_trylock(&tx->mutex))
+			return -EAGAIN;
+	} else if (mutex_lock_interruptible(&tx->mutex)) {
+		return -ERESTARTSYS;
+	}
+
+	for (;;) {
+		ret = tbstream_write_frames(file, from);
+		if (ret > 0) {
+			written += ret;
+			if (!iov_iter_count(from) || nonblock)
+				break;
+			/* A short copy shows as -EFAULT the next time round */
+			continue;
+		}
+		if (ret != -EAGAIN || nonblock)
+			break;
+		if (wait_event_interruptible(tx->wait,
+					     tbstream_write_state(file) != -EAGAIN)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+	}
+	mutex_unlock(&tx->mutex);
+
+	if (!written)
+		return ret;
+	return generic_write_sync(iocb, written);
+}
+
+/* --- fsync and close ---------------------------------------------------- */
+
+/* 1 if all before @target has left, -EIO if it never will, else -EAGAIN */
+static int tbstream_confirm_state(struct tbstream_file *file, u32 target)
+{
+	struct tbstream_tx *tx = &file->tunnel->tx;
+	bool left;
+
+	/* A loss moves "done", too, so look for it first */
+	if (READ_ONCE(tx->losses) != file->losses)
+		return -EIO;
+	spin_lock(&tx->lock);
+	left = (s32)(target - tx->queue.done) <= 0;
+	spin_unlock(&tx->lock);
+	if (READ_ONCE(tx->losses) != file->losses)
+		return -EIO;
+	return left ? 1 : -EAGAIN;
+}
+
+static u32 tbstream_confirm_target(struct tbstream_file *file)
+{
+	struct tbstream_tx *tx = &file->tunnel->tx;
+	u32 target;
+
+	spin_lock(&tx->lock);
+	target = tx->queue.posted;
+	spin_unlock(&tx->lock);
+	return target;
+}
+
+static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
+			  int datasync)
+{
+	struct tbstream_file *file = filp->private_data;
+	u32 target = tbstream_confirm_target(file);
+	int ret;
+
+	if (!file->writes)
+		return -EINVAL;
+	ret = wait_event_interruptible(file->tunnel->tx.wait,
+				       tbstream_confirm_state(file, target) !=
+				       -EAGAIN);
+	if (ret)
+		return ret;
+	return min(tbstream_confirm_state(file, target), 0);
+}
+
+/* 0 when it is time to look, -ERESTARTSYS if the task is being killed */
+static int tbstream_wait_confirmed(struct tbstream_file *file, u32 target,
+				   long timeout)
+{
+	long ret;
+
+	ret = ___wait_event(file->tunnel->tx.wait,
+			    ___wait_cond_timeout(tbstream_confirm_state(file, target) !=
+						 -EAGAIN),
+			    (TASK_KILLABLE | TASK_FREEZABLE), 0, timeout,
+			    __ret = schedule_timeout(__ret));
+	return min(ret, 0L);
+}
+
+/*
+ * Called for every close(2), so that it can tell whoever wrote whether the bytes
+ * have arrived. Only the last reference has something to wait for, and an exiting
+ * task must not wait, because it could not be killed any more: the tunnel drains
+ * without it.
+ */
+static int tbstream_flush(struct file *filp, fl_owner_t id)
+{
+	struct tbstream_file *file = filp->private_data;
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	u32 target, done;
+
+	if (!file->writes || file_count(filp) != 1 ||
+	    (current->flags & PF_EXITING))
+		return 0;
+
+	target = tbstream_confirm_target(file);
+	for (;;) {
+		u32 linger = READ_ONCE(file->stream->params.linger);
+		int state;
+
+		done = READ_ONCE(tunnel->tx.queue.done);
+		if (tbstream_wait_confirmed(file, target,
+					    linger ? msecs_to_jiffies(linger) :
+						     MAX_SCHEDULE_TIMEOUT))
+			return -EINTR;
+		state = tbstream_confirm_state(file, target);
+		if (state != -EAGAIN)
+			return min(state, 0);
+		/* Whoever takes nothing for so long will not get it any more */
+		if (linger && READ_ONCE(tunnel->tx.queue.done) == done) {
+			mutex_lock(&tbstream_lock);
+			tbstream_tunnel_withdraw(tunnel);
+			mutex_unlock(&tbstream_lock);
+		}
+	}
+}
+
+/* --- poll, ioctl ---------------------------------------------------------- */
+
+static __poll_t tbstream_poll(struct file *filp, poll_table *table)
+{
+	struct tbstream_file *file = filp->private_data;
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	__poll_t mask = 0;
+	int state;
+
+	poll_wait(filp, &tunnel->rx.wait, table);
+	poll_wait(filp, &tunnel->tx.wait, table);
+
+	if (file->reads) {
+		state = tbstream_read_state_locked(file);
+		if (state != -EAGAIN)
+			mask |= EPOLLIN | EPOLLRDNORM;
+		if (!state)
+			mask |= EPOLLRDHUP;
+		if (state == -EIO)
+			mask |= EPOLLERR;
+	}
+	if (file->writes) {
+		state = tbstream_write_state(file);
+		if (state != -EAGAIN)
+			mask |= EPOLLOUT | EPOLLWRNORM;
+		/* As with a pipe that nobody reads, or bytes that are lost */
+		if (state == -EPIPE || state == -EIO)
+			mask |= EPOLLERR;
+	}
+	if (tbstream_tunnel_over(tunnel))
+		mask |= READ_ONCE(tunnel->error) == -EIO ? EPOLLERR : EPOLLHUP;
+	return mask;
+}
+
+/* Bytes that can be read without waiting and without crossing an end */
+static int tbstream_readable_bytes(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	u32 bytes = 0;
+	u32 i;
+
+	spin_lock(&rx->lock);
+	if (tbstream_read_state(file) == 1) {
+		for (i = rx->queue.taken; i != rx->queue.done; i++) {
+			u32 slot = tbstream_queue_slot(&rx->queue, i);
+
+			if (rx->frames[slot].kind != TBSTREAM_FRAME_DATA)
+				break;
+			bytes += rx->frames[slot].length;
+		}
+		bytes -= READ_ONCE(rx->offset);
+	}
+	spin_unlock(&rx->lock);
+	return bytes;
+}
+
+static long tbstream_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	struct tbstream_file *file = filp->private_data;
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	if (!file->reads)
+		return -EBADF;
+	return put_user(tbstream_readable_bytes(file), (int __user *)arg);
+}
+
+/* --- open ----------------------------------------------------------------- */
+
+/**
+ * tbstream_in_use() - Is there anything that a change of attributes would disturb?
+ * @stream: Stream
+ *
+ * Openers that still wait do not count: they may be waiting for that very change.
+ *
+ * Context: tbstream_lock held.
+ *
+ * Return: true if the device is open, drains, or holds bytes nobody has read.
+ */
+bool tbstream_in_use(const struct tbstream *stream)
+{
+	struct tbstream_tunnel *tunnel = stream->tunnel;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	return tunnel && (tunnel->session.files ||
+			  tunnel->phase == TBSTREAM_DRAINING ||
+			  tbstream_rx_holds_data(tunnel));
+}
+
+static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tunnel)
+{
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!tunnel->session.files) {
+		tbstream_count(file->stream, TBSTREAM_SESSIONS, 1);
+		tunnel->losses_at = READ_ONCE(tunnel->tx.losses);
+	}
+	tbstream_session_open(&tunnel->session, file->reads, file->writes);
+
+	file->tunnel = tbstream_tunnel_get(tunnel);
+	spin_lock(&tunnel->rx.lock);
+	file->joined_at = tunnel->session.peer_closes;
+	file->rx_session = tunnel->rx.session;
+	spin_unlock(&tunnel->rx.lock);
+	file->losses = READ_ONCE(tunnel->tx.losses);
+}
+
+/* Does the stream have the HopIDs that this way of opening needs? */
+static bool tbstream_has_hopids(const struct tbstream_file *file,
+				struct tbstream_hopid *in,
+				struct tbstream_hopid *out)
+{
+	return (!file->reads || in) && (!file->writes || out);
+}
+
+/*
+ * Join the stream's tunnel, or start it.
+ *
+ * Return: 0 if the file is open; -ENXIO, -EINVAL, -EAGAIN if it may be later; any
+ * other error for good. @tunnel is what to allocate for, or the one to wait for.
+ */
+static int tbstream_try_open(struct tbstream_file *file,
+			     struct tbstream_tunnel **spare,
+			     struct tbstream_tunnel **starting)
+{
+	struct tbstream *stream = file->stream;
+	struct tbstream_tunnel *tunnel = stream->tunnel;
+	int ret;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (stream->dead)
+		return -ENODEV;
+	if (!stream->peer)
+		return -ENXIO;
+	tbstream_watch(stream->peer);
+	if (stream->peer->suspended)
+		return -EAGAIN;
+
+	if (tunnel) {
+		if (tunnel->phase == TBSTREAM_STARTING && !*starting)
+			*starting = tbstream_tunnel_get(tunnel);
+		if (tunnel->phase != TBSTREAM_OPEN)
+			return -EAGAIN;
+		if (!tbstream_has_hopids(file, tunnel->hopid[TBSTREAM_IN],
+					 tunnel->hopid[TBSTREAM_OUT]))
+			return -EINVAL;
+		tbstream_join(file, tunnel);
+		return 0;
+	}
+
+	if (!tbstream_has_hopids(file, stream->dir[TBSTREAM_IN].hopid,
+				 stream->dir[TBSTREAM_OUT].hopid))
+		return -EINVAL;
+	ret = tbstream_hopids_agree(stream);
+	if (ret)
+		return ret;
+
+	if (*spare && (*spare)->params.ring_size == stream->params.ring_size) {
+		tunnel = *spare;
+		*spare = NULL;
+		tunnel->params = stream->params;
+		*starting = tbstream_tunnel_get(tunnel);
+		tbstream_tunnel_start(tunnel);
+	}
+	return -EAGAIN;
+}
+
+/* The tunnel that we waited for came to nothing: is that final? */
+static int tbstream_start_failed(struct tbstream_file *file,
+				 struct tbstream_tunnel *tunnel)
+{
+	struct tbstream *stream = file->stream;
+	int error = READ_ONCE(tunnel->error);
+
+	switch (error) {
+	case 0:
+	case -ENXIO:
+	case -ENODEV:
+		/* Its end says nothing about the next one */
+		return 0;
+	case -EBUSY:
+		/* Tunnels that wait for nothing but a next session can give way */
+		if (stream->peer && tbstream_tunnels_reclaim(stream->peer))
+			return 0;
+		return -EBUSY;
+	default:
+		return error;
+	}
+}
+
+/* One attempt, with everything that it needs. As tbstream_try_open(). */
+static int tbstream_open_once(struct tbstream_file *file,
+			      struct tbstream_tunnel **starting)
+{
+	struct tbstream *stream = file->stream;
+	struct tbstream_tunnel *spare = NULL;
+	struct tbstream_params params;
+	bool needed;
+	int ret;
+
+	for (;;) {
+		mutex_lock(&tbstream_lock);
+		ret = 0;
+		if (*starting && (*starting)->phase == TBSTREAM_OVER) {
+			ret = tbstream_start_failed(file, *starting);
+			tbstream_tunnel_put(*starting);
+			*starting = NULL;
+		}
+		if (!ret)
+			ret = tbstream_try_open(file, &spare, starting);
+		/* Memory for a new tunnel is not allocated under the lock */
+		needed = ret == -EAGAIN && !*starting && !stream->tunnel &&
+			 stream->peer && !stream->peer->suspended &&
+			 !tbstream_hopids_agree(stream);
+		params = stream->params;
+		mutex_unlock(&tbstream_lock);
+
+		tbstream_tunnel_put(spare);
+		spare = NULL;
+		if (!needed)
+			return ret;
+		spare = tbstream_tunnel_alloc(stream, &params);
+		if (!spare)
+			return -ENOMEM;
+	}
+}
+
+static bool tbstream_open_may_wait(int ret)
+{
+	return ret == -ENXIO || ret == -EINVAL || ret == -EAGAIN;
+}
+
+/* Like the end of a FIFO: wait for the peer, its HopIDs and ours, and the paths */
+static int tbstream_open_wait(struct tbstream_file *file, bool nonblock)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	unsigned long deadline = jiffies + TBSTREAM_START_TIME;
+	struct tbstream *stream = file->stream;
+	struct tbstream_tunnel *starting = NULL;
+	int ret;
+
+	add_wait_queue(&stream->wait, &wait);
+	for (;;) {
+		ret = tbstream_open_once(file, &starting);
+		if (!tbstream_open_may_wait(ret))
+			break;
+		/* Our own rings and paths are not what O_NONBLOCK is about */
+		if (nonblock && (!starting || time_after(jiffies, deadline)))
+			break;
+		if (signal_pending(current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+		wait_woken(&wait, TASK_INTERRUPTIBLE, TBSTREAM_OPEN_POLL);
+	}
+	remove_wait_queue(&stream->wait, &wait);
+	tbstream_tunnel_put(starting);
+	return ret;
+}
+
+static int tbstream_open(struct inode *inode, struct file *filp)
+{
+	struct tbstream *stream = container_of(inode->i_cdev, struct tbstream, cdev);
+	struct tbstream_file *file;
+	int ret;
+
+	/* Mode 3 neither reads nor writes */
+	if ((filp->f_flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
+
+	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	if (!file)
+		return -ENOMEM;
+	file->stream = stream;
+	file->reads = filp->f_mode & FMODE_READ;
+	file->writes = filp->f_mode & FMODE_WRITE;
+
+	ret = tbstream_open_wait(file, filp->f_flags & O_NONBLOCK);
+	if (ret) {
+		kfree(file);
+		return ret;
+	}
+	filp->private_data = file;
+	filp->f_mode |= FMODE_NOWAIT;
+	return stream_open(inode, filp);
+}
+
+/* Never waits: it may run in a kernel worker that others need */
+static int tbstream_release(struct inode *inode, struct file *filp)
+{
+	struct tbstream_file *file = filp->private_data;
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	enum tbstream_parting parting;
+
+	mutex_lock(&tbstream_lock);
+	parting = tbstream_session_close(&tunnel->session, file->reads,
+					 file->writes);
+	if (file->reads && !tunnel->session.readers)
+		tbstream_rx_abandon(tunnel);
+	tbstream_tunnel_part(tunnel, parting);
+	mutex_unlock(&tbstream_lock);
+
+	tbstream_tunnel_put(tunnel);
+	kfree(file);
+	return 0;
+}
+
+static const struct file_operations tbstream_fops = {
+	.owner = THIS_MODULE,
+	.open = tbstream_open,
+	.release = tbstream_release,
+	.flush = tbstream_flush,
+	.read_iter = tbstream_read_iter,
+	.write_iter = tbstream_write_iter,
+	.splice_read = copy_splice_read,
+	.splice_write = iter_file_splice_write,
+	.fsync = tbstream_fsync,
+	.poll = tbstream_poll,
+	.unlocked_ioctl = tbstream_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* --- Devices -------------------------------------------------------------- */
+
+static const struct class tbstream_class = {
+	.name = "tbstream",
+	.dev_groups = tbstream_dev_groups,
+	.dev_uevent = tbstream_dev_uevent,
+};
+
+static void tbstream_dev_release(struct device *dev)
+{
+	struct tbstream *stream = dev_to_tbstream(dev);
+
+	ida_free(&tbstream_index_ida, stream->index);
+	kfree(stream);
+}
+
+/**
+ * tbstream_create() - Make a stream, without its device node
+ * @service: Service as the user wrote it, checked
+ * @name: Name, checked
+ *
+ * Context: Process context, may sleep.
+ *
+ * Return: a stream whose device has one reference; -ENOMEM; -ENOSPC if there are
+ * too many.
+ */
+struct tbstream *tbstream_create(const char *service, const char *name)
+{
+	struct tbstream *stream;
+	int index;
+
+	stream = kzalloc(sizeof(*stream), GFP_KERNEL);
+	if (!stream)
+		return ERR_PTR(-ENOMEM);
+	index = ida_alloc_max(&tbstream_index_ida, TBSTREAM_MINORS - 1, GFP_KERNEL);
+	if (index < 0) {
+		kfree(stream);
+		return ERR_PTR(index);
+	}
+
+	stream->index = index;
+	strscpy(stream->name, name);
+	strscpy(stream->service, service);
+	uuid_gen(&stream->uuid);
+	INIT_LIST_HEAD(&stream->list);
+	init_waitqueue_head(&stream->wait);
+	INIT_WORK(&stream->changed, tbstream_changed_work);
+	stream->params = tbstream_params_default;
+	stream->dir[TBSTREAM_IN].requested = TBSTREAM_HOPID_UNSET;
+	stream->dir[TBSTREAM_OUT].requested = TBSTREAM_HOPID_UNSET;
+
+	/* No parent: the device is there before the peer, and outlives it */
+	device_initialize(&stream->dev);
+	stream->dev.class = &tbstream_class;
+	stream->dev.devt = tbstream_devt + index;
+	stream->dev.release = tbstream_dev_release;
+	if (dev_set_name(&stream->dev, "tbstream%d", index)) {
+		put_device(&stream->dev);
+		return ERR_PTR(-ENOMEM);
+	}
+	return stream;
+}
+
+/**
+ * tbstream_cdev_add() - Show a stream's device to users
+ * @stream: Stream from tbstream_create()
+ *
+ * Context: Process context, without tbstream_lock.
+ *
+ * Return: 0 or a negative errno.
+ */
+int tbstream_cdev_add(struct tbstream *stream)
+{
+	cdev_init(&stream->cdev, &tbstream_fops);
+	stream->cdev.owner = THIS_MODULE;
+	return cdev_device_add(&stream->cdev, &stream->dev);
+}
+
+/**
+ * tbstream_cdev_del() - Hide a stream's device
+ * @stream: Stream after tbstream_del()
+ *
+ * An open() that has begun can still arrive; it finds the stream dead.
+ *
+ * Context: Process context, without tbstream_lock, which sysfs files take.
+ */
+void tbstream_cdev_del(struct tbstream *stream)
+{
+	cdev_device_del(&stream->cdev, &stream->dev);
+}
+
+/**
+ * tbstream_cdev_init() - Reserve the class and the minors
+ *
+ * Return: 0 or a negative errno.
+ */
+int tbstream_cdev_init(void)
+{
+	int ret;
+
+	ret = class_register(&tbstream_class);
+	if (ret)
+		return ret;
+	ret = alloc_chrdev_region(&tbstream_devt, 0, TBSTREAM_MINORS, "tbstream");
+	if (ret)
+		class_unregister(&tbstream_class);
+	return ret;
+}
+
+/**
+ * tbstream_cdev_exit() - Undo tbstream_cdev_init()
+ */
+void tbstream_cdev_exit(void)
+{
+	unregister_chrdev_region(tbstream_devt, TBSTREAM_MINORS);
+	class_unregister(&tbstream_class);
+	ida_destroy(&tbstream_index_ida);
+}

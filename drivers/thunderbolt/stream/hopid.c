@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * HopIDs: what the user asked for, what we own, and what the peer thinks.
+ *
+ * The peer's in is our out. What a user wrote stands; where the choice was left
+ * to us it follows the peer, unless the peer's choice may follow ours:
+ *
+ *   ours \ theirs   manual, or another implementation   automatic, ours too
+ *   unset           adopt                               adopt
+ *   automatic       follow                              higher UUID follows
+ *   manual          stays; a difference fails open()    stays
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/slab.h>
+
+#include "stream.h"
+
+/* Properties that have not changed for so long will not explain a difference */
+#define TBSTREAM_STABLE_TIME	(3 * HZ)
+
+static void tbstream_hopid_free(struct kref *kref)
+{
+	struct tbstream_hopid *hopid =
+		container_of(kref, struct tbstream_hopid, kref);
+
+	if (hopid->in)
+		tb_xdomain_release_in_hopid(hopid->xd, hopid->id);
+	else
+		tb_xdomain_release_out_hopid(hopid->xd, hopid->id);
+	tb_xdomain_put(hopid->xd);
+	kfree(hopid);
+}
+
+/**
+ * tbstream_hopid_get() - Take a reference
+ * @hopid: HopID, or NULL
+ *
+ * Return: @hopid.
+ */
+struct tbstream_hopid *tbstream_hopid_get(struct tbstream_hopid *hopid)
+{
+	if (hopid)
+		kref_get(&hopid->kref);
+	return hopid;
+}
+
+/**
+ * tbstream_hopid_put() - Drop a reference; with the last one the HopID is free
+ * @hopid: HopID, or NULL
+ *
+ * Context: Process context, may sleep.
+ */
+void tbstream_hopid_put(struct tbstream_hopid *hopid)
+{
+	if (hopid)
+		kref_put(&hopid->kref, tbstream_hopid_free);
+}
+
+/* Allocate @id, or the lowest free one from @id on if not @exact */
+static struct tbstream_hopid *
+tbstream_hopid_alloc(struct tb_xdomain *xd, bool in, int id, bool exact)
+{
+	struct tbstream_hopid *hopid;
+	int ret;
+
+	hopid = kzalloc(sizeof(*hopid), GFP_KERNEL);
+	if (!hopid)
+		return ERR_PTR(-ENOMEM);
+
+	/* The core takes its argument as a minimum */
+	ret = in ? tb_xdomain_alloc_in_hopid(xd, id) :
+		   tb_xdomain_alloc_out_hopid(xd, id);
+	if (ret < 0) {
+		kfree(hopid);
+		/* The core says -EINVAL for a minimum over the link's maximum */
+		if (ret == -EINVAL)
+			ret = -ERANGE;
+		else if (ret == -ENOSPC)
+			ret = -EBUSY;
+		return ERR_PTR(ret);
+	}
+
+	kref_init(&hopid->kref);
+	hopid->xd = tb_xdomain_get(xd);
+	hopid->id = ret;
+	hopid->in = in;
+	if (exact && ret != id) {
+		tbstream_hopid_put(hopid);
+		return ERR_PTR(-EBUSY);
+	}
+	return hopid;
+}
+
+/* HopID @id for @stream, which may still be with its own last tunnel */
+static struct tbstream_hopid *
+tbstream_hopid_exact(struct tbstream *stream, enum tbstream_dir which, int id)
+{
+	struct tbstream_tunnel *tunnel;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	list_for_each_entry(tunnel, &stream->peer->tunnels, peer_link) {
+		if (tunnel->stream == stream &&
+		    tbstream_hopid_value(tunnel->hopid[which]) == id)
+			return tbstream_hopid_get(tunnel->hopid[which]);
+	}
+
+	if (id == TBSTREAM_HOPID_MIN)
+		pr_notice("%s/%s: taking HopID %d, which thunderbolt_net needs on this cable\n",
+			  stream->service, stream->name, id);
+	return tbstream_hopid_alloc(stream->peer->xd, which == TBSTREAM_IN, id,
+				    true);
+}
+
+/* The lowest free HopID that the peer does not use for another stream */
+static struct tbstream_hopid *
+tbstream_hopid_lowest(struct tbstream *stream, enum tbstream_dir which)
+{
+	struct tbstream_peer *peer = stream->peer;
+	const bool in = which == TBSTREAM_IN;
+	int from = TBSTREAM_HOPID_AUTO_MIN;
+	struct tbstream_hopid *hopid;
+
+	for (;;) {
+		hopid = tbstream_hopid_alloc(peer->xd, in, from, false);
+		if (IS_ERR(hopid))
+			break;
+		if (!tbstream_props_taken(peer, stream->name, in, hopid->id))
+			return hopid;
+		from = hopid->id + 1;
+		tbstream_hopid_put(hopid);
+	}
+	/* All are spoken for; the peer may still follow us */
+	return tbstream_hopid_alloc(peer->xd, in, TBSTREAM_HOPID_AUTO_MIN, false);
+}
+
+/* What the peer wants us to use, or 0 */
+static int tbstream_hopid_mirrored(const struct tbstream_advert *advert,
+				   enum tbstream_dir which)
+{
+	u32 id = which == TBSTREAM_IN ? advert->out_hopid : advert->in_hopid;
+
+	/* From a peer that is not trusted: nothing that is no HopID of ours */
+	return id >= TBSTREAM_HOPID_MIN && id <= INT_MAX ? id : 0;
+}
+
+/* Shall our automatic choice follow the peer's? */
+static bool tbstream_hopid_follows(struct tbstream_peer *peer,
+				   const struct tbstream_advert *advert,
+				   enum tbstream_dir which)
+{
+	u32 theirs = which == TBSTREAM_IN ? TBSTREAM_AUTOMATIC_OUT :
+					    TBSTREAM_AUTOMATIC_IN;
+
+	if (!(advert->automatic & theirs))
+		return true;
+	return memcmp(peer->xd->local_uuid, peer->xd->remote_uuid,
+		      sizeof(uuid_t)) > 0;
+}
+
+static void tbstream_hopid_set(struct tbstream *stream, enum tbstream_dir which,
+			       struct tbstream_hopid *hopid)
+{
+	lockdep_assert_held(&tbstream_lock);
+
+	tbstream_hopid_put(stream->dir[which].hopid);
+	stream->dir[which].hopid = hopid;
+}
+
+/**
+ * tbstream_hopid_request() - The user wants another HopID
+ * @stream: Stream that is not open
+ * @which: Direction
+ * @requested: TBSTREAM_HOPID_* or a HopID
+ *
+ * Without a peer the request is only noted, and applied when the peer appears.
+ *
+ * Context: tbstream_lock held, may sleep.
+ *
+ * Return: 0; -EBUSY if the HopID is taken; -ERANGE if the link does not have it;
+ * -ENOMEM. Nothing is changed on error.
+ */
+int tbstream_hopid_request(struct tbstream *stream, enum tbstream_dir which,
+			   int requested)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	struct tbstream_hopid *hopid = NULL;
+	struct tbstream_advert advert;
+	int mirrored = 0;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!stream->peer)
+		goto out;
+
+	if (requested == TBSTREAM_HOPID_AUTOMATIC) {
+		if (tbstream_props_lookup(stream->peer, stream->name, &advert))
+			mirrored = tbstream_hopid_mirrored(&advert, which);
+		if (mirrored && mirrored == tbstream_hopid_value(dir->hopid))
+			hopid = tbstream_hopid_get(dir->hopid);
+		else if (mirrored)
+			hopid = tbstream_hopid_exact(stream, which, mirrored);
+		if (IS_ERR_OR_NULL(hopid))
+			hopid = tbstream_hopid_lowest(stream, which);
+	} else if (requested > 0) {
+		if (requested == tbstream_hopid_value(dir->hopid))
+			hopid = tbstream_hopid_get(dir->hopid);
+		else
+			hopid = tbstream_hopid_exact(stream, which, requested);
+	}
+	if (IS_ERR(hopid))
+		return PTR_ERR(hopid);
+out:
+	tbstream_hopid_set(stream, which, hopid);
+	dir->requested = requested;
+	return 0;
+}
+
+/**
+ * tbstream_hopids_release() - The stream leaves its peer
+ * @stream: Stream
+ *
+ * What was requested is kept for the next peer.
+ *
+ * Context: tbstream_lock held, may sleep.
+ */
+void tbstream_hopids_release(struct tbstream *stream)
+{
+	tbstream_hopid_set(stream, TBSTREAM_IN, NULL);
+	tbstream_hopid_set(stream, TBSTREAM_OUT, NULL);
+}
+
+/* Only HopIDs that no file or session depends on may change by themselves */
+static bool tbstream_hopids_may_move(const struct tbstream *stream)
+{
+	return !stream->tunnel;
+}
+
+/* What this direction should have by what the peer says, or 0 for "as it is" */
+static int tbstream_hopid_wanted(struct tbstream *stream, enum tbstream_dir which,
+				 const struct tbstream_advert *advert)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	int mirrored = advert ? tbstream_hopid_mirrored(advert, which) : 0;
+
+	switch (dir->requested) {
+	case TBSTREAM_HOPID_NONE:
+		return 0;
+	case TBSTREAM_HOPID_UNSET:
+		return mirrored;
+	case TBSTREAM_HOPID_AUTOMATIC:
+		if (!mirrored ||
+		    (dir->hopid && !tbstream_hopid_follows(stream->peer, advert,
+							   which)))
+			return 0;
+		return mirrored;
+	default:
+		return dir->requested;
+	}
+}
+
+/* Another stream of ours chose @id by itself: it can choose again */
+static bool tbstream_hopid_evict(struct tbstream *stream, enum tbstream_dir which,
+				 int id)
+{
+	struct tbstream *other;
+
+	list_for_each_entry(other, &tbstream_streams, list) {
+		struct tbstream_direction *dir = &other->dir[which];
+
+		if (other == stream || other->peer != stream->peer ||
+		    tbstream_hopid_value(dir->hopid) != id ||
+		    dir->requested != TBSTREAM_HOPID_AUTOMATIC ||
+		    !tbstream_hopids_may_move(other))
+			continue;
+		tbstream_hopid_set(other, which, NULL);
+		return true;
+	}
+	return false;
+}
+
+static bool tbstream_hopid_settle(struct tbstream *stream, enum tbstream_dir which,
+				  const struct tbstream_advert *advert)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	int wanted = tbstream_hopid_wanted(stream, which, advert);
+	struct tbstream_hopid *hopid;
+
+	if (!wanted || wanted == tbstream_hopid_value(dir->hopid))
+		return false;
+
+	hopid = tbstream_hopid_exact(stream, which, wanted);
+	if (PTR_ERR_OR_ZERO(hopid) == -EBUSY &&
+	    tbstream_hopid_evict(stream, which, wanted))
+		hopid = tbstream_hopid_exact(stream, which, wanted);
+	if (IS_ERR(hopid)) {
+		pr_notice_ratelimited("%s/%s: cannot take %s HopID %d: error %ld\n",
+				      stream->service, stream->name,
+				      which == TBSTREAM_IN ? "in" : "out", wanted,
+				      PTR_ERR(hopid));
+		return false;
+	}
+	tbstream_hopid_set(stream, which, hopid);
+	return true;
+}
+
+static bool tbstream_hopid_fill(struct tbstream *stream, enum tbstream_dir which)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	struct tbstream_hopid *hopid;
+
+	if (dir->requested != TBSTREAM_HOPID_AUTOMATIC || dir->hopid)
+		return false;
+	hopid = tbstream_hopid_lowest(stream, which);
+	if (IS_ERR(hopid)) {
+		pr_notice_ratelimited("%s/%s: no %s HopID left on this cable\n",
+				      stream->service, stream->name,
+				      which == TBSTREAM_IN ? "in" : "out");
+		return false;
+	}
+	tbstream_hopid_set(stream, which, hopid);
+	return true;
+}
+
+/**
+ * tbstream_hopids_settle() - Bring the HopIDs of a peer's streams up to date
+ * @peer: Peer
+ *
+ * Applies requests that waited for the peer, adopts what it advertises, follows it
+ * where our choice is automatic. Streams in use keep what they have.
+ *
+ * Context: tbstream_lock held, may sleep.
+ *
+ * Return: true if anything has changed that the peer should hear of.
+ */
+bool tbstream_hopids_settle(struct tbstream_peer *peer)
+{
+	struct tbstream_advert advert;
+	struct tbstream *stream;
+	bool changed = false;
+	int which;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	/* First what is determined, then what may be anything */
+	list_for_each_entry(stream, &tbstream_streams, list) {
+		bool found;
+
+		if (stream->peer != peer || !tbstream_hopids_may_move(stream))
+			continue;
+		found = tbstream_props_lookup(peer, stream->name, &advert);
+		for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++)
+			changed |= tbstream_hopid_settle(stream, which,
+							 found ? &advert : NULL);
+	}
+	list_for_each_entry(stream, &tbstream_streams, list) {
+		if (stream->peer != peer || !tbstream_hopids_may_move(stream))
+			continue;
+		for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++)
+			changed |= tbstream_hopid_fill(stream, which);
+	}
+	return changed;
+}
+
+/**
+ * tbstream_hopids_advert() - What to tell the peer about a stream
+ * @stream: Stream
+ *
+ * Context: tbstream_lock held.
+ *
+ * Return: our HopIDs, and which of them may still change.
+ */
+struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream)
+{
+	const struct tbstream_direction *in = &stream->dir[TBSTREAM_IN];
+	const struct tbstream_direction *out = &stream->dir[TBSTREAM_OUT];
+
+	lockdep_assert_held(&tbstream_lock);
+
+	return (struct tbstream_advert) {
+		.in_hopid = tbstream_hopid_value(in->hopid),
+		.out_hopid = tbstream_hopid_value(out->hopid),
+		/* An adopted HopID is as good as automatic: it is not the user's */
+		.automatic = (in->requested < 0 ? TBSTREAM_AUTOMATIC_IN : 0) |
+			     (out->requested < 0 ? TBSTREAM_AUTOMATIC_OUT : 0),
+	};
+}
+
+/**
+ * tbstream_hopids_final() - Is there nothing to hope for from the peer?
+ * @stream: Attached stream
+ *
+ * Context: tbstream_lock held.
+ *
+ * Return: false if a HopID that is ours to choose may yet follow the peer's.
+ */
+bool tbstream_hopids_final(struct tbstream *stream)
+{
+	struct tbstream_advert advert;
+	int which;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!tbstream_hopids_may_move(stream))
+		return true;
+	if (stream->dir[TBSTREAM_IN].requested >= 0 &&
+	    stream->dir[TBSTREAM_OUT].requested >= 0)
+		return true;
+	if (!tbstream_props_lookup(stream->peer, stream->name, &advert))
+		return false;
+	for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++) {
+		if (tbstream_hopid_value(stream->dir[which].hopid) !=
+		    tbstream_hopid_mirrored(&advert, which))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * tbstream_hopids_agree() - Do the two ends' HopIDs mirror each other?
+ * @stream: Attached stream
+ *
+ * A peer that says nothing about this stream, or has no HopIDs for it yet, does
+ * not disagree.
+ *
+ * Context: tbstream_lock held.
+ *
+ * Return: 0; -EAGAIN if they differ but that may be old news; -EPROTO if they
+ * differ for good.
+ */
+int tbstream_hopids_agree(struct tbstream *stream)
+{
+	struct tbstream_peer *peer = stream->peer;
+	struct tbstream_advert advert;
+	int in, out, their_in, their_out;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!tbstream_props_lookup(peer, stream->name, &advert))
+		return 0;
+	in = tbstream_hopid_value(stream->dir[TBSTREAM_IN].hopid);
+	out = tbstream_hopid_value(stream->dir[TBSTREAM_OUT].hopid);
+	their_in = tbstream_hopid_mirrored(&advert, TBSTREAM_OUT);
+	their_out = tbstream_hopid_mirrored(&advert, TBSTREAM_IN);
+
+	if ((!in || !their_out || in == their_out) &&
+	    (!out || !their_in || out == their_in))
+		return 0;
+	tbstream_peer_look(peer);
+	if (time_before(jiffies, peer->seen_since + TBSTREAM_STABLE_TIME))
+		return -EAGAIN;
+
+	dev_err_ratelimited(&stream->dev,
+			    "HopIDs do not match: in %d, out %d here, but the peer's in is %d and its out %d; write -1 to in_hopid and out_hopid on one side\n",
+			    in, out, their_in, their_out);
+	return -EPROTO;
+}

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private structures of the USB4 stream driver.
+ *
+ * A *stream* is what a user makes with mkdir: a name, its HopIDs, a character
+ * device. A *peer* is the other host's "stream" service that our service driver
+ * is bound to. Between a stream and its peer, and while somebody has the device
+ * open, there is a *tunnel*: two NHI rings and their DMA paths.
+ *
+ * Locks, outermost first:
+ *
+ *   tunnel->rx.mutex, tunnel->tx.mutex
+ *	One reader, one writer at a time. System calls only. A user copy under
+ *	them can block for ever, so nothing that takes a tunnel down may take
+ *	them (release of the last reader may: then there is no reader).
+ *   ConfigFS su_mutex (held by the core around mkdir and rmdir)
+ *   tbstream_lock
+ *	Everything that is set up by hand and rarely changes: lists, attachment
+ *	of streams to peers, requested and allocated HopIDs, open counts, which
+ *	tunnel a stream has. Held for short times, never while waiting for a
+ *	path, a ring, a user or a workqueue, because remove() takes it, which
+ *	Linux before 7.2 calls with tb->lock held.
+ *   xd->lock (thunderbolt core)
+ *   tunnel->rx.lock, then tunnel->tx.lock
+ *	Spinlocks of the data path: queues, completions.
+ *   tunnel->lock
+ *	Spinlock: whether path work may be queued.
+ *   nhi->lock, ring->lock (thunderbolt core)
+ *
+ * Rings and paths themselves need no lock: they belong to the tunnel's path work
+ * on tb->wq, and after tbstream_tunnel_quiesce() has cancelled that, to its caller.
+ */
+
+#ifndef TBSTREAM_STREAM_H
+#define TBSTREAM_STREAM_H
+
+#include <linux/cdev.h>
+#include <linux/completion.h>
+#include <linux/configfs.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/thunderbolt.h>
+#include <linux/uuid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "params.h"
+#include "proto.h"
+#include "ring.h"
+#include "session.h"
+
+struct tbstream;
+struct tbstream_peer;
+struct tbstream_tunnel;
+
+extern struct mutex tbstream_lock;
+extern struct workqueue_struct *tbstream_wq;
+
+/**
+ * enum tbstream_counter - What a stream counts, one sysfs file each
+ * @TBSTREAM_SESSIONS: Times the device went from closed to open
+ * @TBSTREAM_RX_BYTES: Payload bytes received in order and without error
+ * @TBSTREAM_RX_FRAMES: Data frames received
+ * @TBSTREAM_RX_CRC_ERRORS: Frames that arrived with a wrong CRC
+ * @TBSTREAM_RX_OVERRUNS: Frames that overran their buffer
+ * @TBSTREAM_RX_MALFORMED: Frames that the protocol does not know
+ * @TBSTREAM_RX_DISCARDED: Payload bytes dropped because no reader wanted them
+ * @TBSTREAM_TX_BYTES: Payload bytes handed to the NHI
+ * @TBSTREAM_TX_FRAMES: Data frames handed to the NHI
+ * @TBSTREAM_TX_LOST: Payload bytes accepted from a writer that never left
+ * @TBSTREAM_COUNTERS: Number of counters
+ */
+enum tbstream_counter {
+	TBSTREAM_SESSIONS,
+	TBSTREAM_RX_BYTES,
+	TBSTREAM_RX_FRAMES,
+	TBSTREAM_RX_CRC_ERRORS,
+	TBSTREAM_RX_OVERRUNS,
+	TBSTREAM_RX_MALFORMED,
+	TBSTREAM_RX_DISCARDED,
+	TBSTREAM_TX_BYTES,
+	TBSTREAM_TX_FRAMES,
+	TBSTREAM_TX_LOST,
+	TBSTREAM_COUNTERS,
+};
+
+/**
+ * struct tbstream_hopid - A HopID that we own
+ * @kref: Held by the stream that it is configured for and by a tunnel that uses
+ *	  it. The HopID is freed with the last one, so exactly once.
+ * @xd: XDomain it belongs to, counted
+ * @id: The HopID
+ * @in: In HopID (the peer transmits on it) or out HopID
+ */
+struct tbstream_hopid {
+	struct kref kref;
+	struct tb_xdomain *xd;
+	int id;
+	bool in;
+};
+
+/**
+ * struct tbstream_direction - One direction's HopID as wanted and as it is
+ * @requested: What the user wrote, see params.h. P: tbstream_lock
+ * @hopid: What we own at present, or NULL. P: tbstream_lock
+ */
+struct tbstream_direction {
+	int requested;
+	struct tbstream_hopid *hopid;
+};
+
+/* Directions as seen from this host */
+enum tbstream_dir {
+	TBSTREAM_IN,
+	TBSTREAM_OUT,
+};
+
+/**
+ * struct tbstream_advert - What a host says about one of its streams
+ * @in_hopid: HopID it receives on, or 0
+ * @out_hopid: HopID it transmits on, or 0
+ * @automatic: TBSTREAM_AUTOMATIC_* for HopIDs it may still change; always 0 from
+ *	       other implementations
+ */
+struct tbstream_advert {
+	u32 in_hopid;
+	u32 out_hopid;
+	u32 automatic;
+};
+
+/**
+ * struct tbstream_peer - The other host's "stream" service
+ * @kref: Held by the driver binding and by each tunnel with rings
+ * @list: In the list of peers. P: tbstream_lock
+ * @svc: The service. Valid until remove() returns
+ * @xd: The other host, counted
+ * @tunnels: Tunnels that have, or will have, rings. P: tbstream_lock
+ * @gone: remove() has begun: attach nothing. P: tbstream_lock
+ * @suspended: Between suspend and the restart after resume. P: tbstream_lock
+ * @watch: Looks at what the peer advertises while somebody waits for that
+ * @resume: Restarts tunnels after the machine slept
+ * @seen_gen: Generation of the peer's properties that was looked at last
+ * @seen_since: jiffies since when @seen_gen has not changed
+ */
+struct tbstream_peer {
+	struct kref kref;
+	struct list_head list;
+	struct tb_service *svc;
+	struct tb_xdomain *xd;
+	struct list_head tunnels;
+	bool gone;
+	bool suspended;
+	struct delayed_work watch;
+	struct delayed_work resume;
+	u32 seen_gen;
+	unsigned long seen_since;
+};
+
+/**
+ * struct tbstream - One configured stream and its character device
+ * @dev: Device of class "tbstream"; its reference count is the stream's. Held by
+ *	 the ConfigFS directory, open files and tunnels
+ * @cdev: /dev/tbstreamX
+ * @index: The X; free again when @dev is released
+ * @name: The stream's name. Constant
+ * @uuid: UUID of its property sub-directory. Constant
+ * @service: The service as the user wrote it: a sysfs name or a UUID. Constant
+ * @list: In the list of all streams. P: tbstream_lock
+ * @dead: rmdir has begun. P: tbstream_lock
+ * @params: Attributes. P: tbstream_lock
+ * @dir: HopIDs by &enum tbstream_dir. P: tbstream_lock
+ * @peer: Peer that the stream is attached to, or NULL. P: tbstream_lock
+ * @tunnel: Tunnel that a new file would join, or NULL; counted. P: tbstream_lock
+ * @wait: Woken whenever an opener may have something new to look at
+ * @changed: Tells user space that @peer has changed
+ * @counters: See &enum tbstream_counter
+ */
+struct tbstream {
+	struct device dev;
+	struct cdev cdev;
+	int index;
+	char name[TBSTREAM_NAME_MAX + 1];
+	uuid_t uuid;
+	char service[TBSTREAM_SERVICE_NAME_MAX + 1];
+	struct list_head list;
+	bool dead;
+	struct tbstream_params params;
+	struct tbstream_direction dir[2];
+	struct tbstream_peer *peer;
+	struct tbstream_tunnel *tunnel;
+	wait_queue_head_t wait;
+	struct work_struct changed;
+	atomic64_t counters[TBSTREAM_COUNTERS];
+};
+
+#define dev_to_tbstream(device) container_of(device, struct tbstream, dev)
+
+static inline void tbstream_count(struct tbstream *stream,
+				  enum tbstream_counter counter, u64 amount)
+{
+	atomic64_add(amount, &stream->counters[counter]);
+}
+
+/* What a received frame turned out to be */
+enum tbstream_frame_kind {
+	TBSTREAM_FRAME_DATA,
+	/* The peer's session ends here */
+	TBSTREAM_FRAME_CLOSE,
+	/* The peer's session cannot be trusted from here on */
+	TBSTREAM_FRAME_BROKEN,
+	/* Nothing for a reader: the slot only waits for its turn */
+	TBSTREAM_FRAME_SKIP,
+};
+
+/**
+ * struct tbstream_frame - One slot of a queue
+ * @frame: The core's part
+ * @tunnel: Tunnel it belongs to
+ * @page: 4096 bytes of payload. Lives as long as the tunnel, mapped for DMA only
+ *	  while there are rings
+ * @length: Payload length. P: rx.lock or tx.lock
+ * @kind: What was received. P: rx.lock
+ * @ended_broken: With %TBSTREAM_FRAME_CLOSE: the session it ends had an error.
+ *	P: rx.lock
+ * @complete: The hardware has finished with it. P: rx.lock or tx.lock
+ */
+struct tbstream_frame {
+	struct ring_frame frame;
+	struct tbstream_tunnel *tunnel;
+	struct page *page;
+	u32 length;
+	enum tbstream_frame_kind kind;
+	bool ended_broken;
+	bool complete;
+};
+
+/**
+ * struct tbstream_rx - Receive side of a tunnel
+ * @mutex: One reader at a time
+ * @lock: Protects everything below and session.peer_closes, session.heard
+ * @wait: Readers and pollers
+ * @ring: NHI ring. Owner: see the top of this file; others under @lock while
+ *	  @online
+ * @online: Buffers may be posted
+ * @queue: Positions in @frames
+ * @frames: Slots
+ * @offset: Bytes of the frame at queue.taken that a reader has already had
+ * @session: Number of the session at queue.taken: CLOSE frames taken so far
+ * @touched: A reader has had something of this session
+ * @orphaned: The session has lost its reader: discard up to its CLOSE
+ * @broken: The session arriving had an error: discard up to its CLOSE
+ * @failed: The session at queue.taken had an error that a reader was told of
+ * @last_failed: The session before it had an error
+ * @pollers: Readers that poll the ring themselves
+ * @poll_work: Polls the ring after an interrupt when no reader does
+ */
+struct tbstream_rx {
+	struct mutex mutex;
+	spinlock_t lock;
+	wait_queue_head_t wait;
+	struct tb_ring *ring;
+	bool online;
+	struct tbstream_queue queue;
+	struct tbstream_frame *frames;
+	u32 offset;
+	u32 session;
+	bool touched;
+	bool orphaned;
+	bool broken;
+	bool failed;
+	bool last_failed;
+	atomic_t pollers;
+	struct work_struct poll_work;
+};
+
+/**
+ * struct tbstream_tx - Transmit side of a tunnel
+ * @mutex: One writer at a time, so that a write of up to 4096 bytes is atomic
+ * @lock: Protects everything below
+ * @wait: Writers, pollers, fsync and close
+ * @ring: NHI ring. Owner: see the top of this file; others under @lock while
+ *	  @online
+ * @online: Frames may be posted
+ * @queue: Positions in @frames
+ * @frames: Slots
+ * @close: The CLOSE frame. It has a slot of its own, so there is always room
+ * @close_pending: @close is with the hardware
+ * @close_stale: @close was posted for a session that the peer has closed since
+ * @stale_until: Frames before this index were posted for a session that the peer
+ *	has closed since
+ * @losses: Times that frames were withdrawn which a writer had handed over. Read
+ *	with READ_ONCE()
+ */
+struct tbstream_tx {
+	struct mutex mutex;
+	spinlock_t lock;
+	wait_queue_head_t wait;
+	struct tb_ring *ring;
+	bool online;
+	struct tbstream_queue queue;
+	struct tbstream_frame *frames;
+	struct tbstream_frame close;
+	bool close_pending;
+	bool close_stale;
+	u32 stale_until;
+	unsigned int losses;
+};
+
+/**
+ * enum tbstream_phase - Where a tunnel is in its life
+ * @TBSTREAM_STARTING: Path work is bringing rings and paths up
+ * @TBSTREAM_OPEN: Files may use it; with no file it waits a moment for the next
+ * @TBSTREAM_DRAINING: The last file is closed, its bytes are still leaving
+ * @TBSTREAM_SUSPENDED: Rings and paths are away while the machine sleeps
+ * @TBSTREAM_OVER: No new file joins; old files see why in @error
+ */
+enum tbstream_phase {
+	TBSTREAM_STARTING,
+	TBSTREAM_OPEN,
+	TBSTREAM_DRAINING,
+	TBSTREAM_SUSPENDED,
+	TBSTREAM_OVER,
+};
+
+/**
+ * struct tbstream_tunnel - Rings, paths and the frames in them
+ * @kref: Held by stream->tunnel, open files, @peer_link
+ * @stream: Stream it belongs to, counted
+ * @peer: Peer it leads to, counted while in @peer_link, NULL after. P: tbstream_lock
+ * @peer_link: In peer->tunnels. P: tbstream_lock
+ * @params: Attributes as they were when the tunnel was made. Constant
+ * @hopid: HopIDs by &enum tbstream_dir, counted, NULL for none
+ * @phase: P: tbstream_lock
+ * @error: Why it is over, 0 if the peer simply closed. Written under
+ *	   tbstream_lock, read with READ_ONCE()
+ * @session: Who has it open. Counts P: tbstream_lock, the rest P: rx.lock
+ * @losses_at: tx.losses when the first of the present files was opened. P:
+ *	tbstream_lock
+ * @deadline: jiffies at which draining or waiting ends. P: tbstream_lock
+ * @patience: What @deadline is moved by when there is progress; 0 = for ever.
+ *	P: tbstream_lock
+ * @drained: tx.queue.done when last looked at. P: tbstream_lock
+ * @tick: Looks after draining and idle tunnels
+ * @lock: Protects the three below
+ * @halted: No work may be queued
+ * @wanted: Rings and paths should be up
+ * @recycle: Take them down once in between, to withdraw frames
+ * @path_work: Makes it so, on tb->wq
+ * @disable_work: Disables the paths for somebody who must not wait for tb->lock
+ * @disabled: @disable_work is done
+ * @paths_up: Paths are enabled. Owner: see the top of this file
+ * @rx: Receive side
+ * @tx: Transmit side
+ */
+struct tbstream_tunnel {
+	struct kref kref;
+	struct tbstream *stream;
+	struct tbstream_peer *peer;
+	struct list_head peer_link;
+	struct tbstream_params params;
+	struct tbstream_hopid *hopid[2];
+	enum tbstream_phase phase;
+	int error;
+	struct tbstream_session session;
+	unsigned int losses_at;
+	unsigned long deadline;
+	unsigned long patience;
+	u32 drained;
+	struct delayed_work tick;
+
+	spinlock_t lock;
+	bool halted;
+	bool wanted;
+	bool recycle;
+	struct work_struct path_work;
+	struct work_struct disable_work;
+	struct completion disabled;
+	bool paths_up;
+
+	struct tbstream_rx rx;
+	struct tbstream_tx tx;
+};
+
+/**
+ * struct tbstream_file - An open file
+ * @stream: Its stream, counted through the cdev
+ * @tunnel: Its tunnel, counted; the same for the file's whole life
+ * @reads: Opened for reading
+ * @writes: Opened for writing
+ * @joined_at: session.peer_closes when it was opened
+ * @losses: tx.losses when it was opened
+ * @rx_session: Session that it reads. P: rx.mutex
+ * @rx_failed: It has been told that @rx_session is broken. P: rx.mutex
+ */
+struct tbstream_file {
+	struct tbstream *stream;
+	struct tbstream_tunnel *tunnel;
+	bool reads;
+	bool writes;
+	u32 joined_at;
+	unsigned int losses;
+	u32 rx_session;
+	bool rx_failed;
+};
+
+/* stream.c */
+void tbstream_attach(struct tbstream *stream);
+void tbstream_detach(struct tbstream *stream, int error);
+void tbstream_peer_look(struct tbstream_peer *peer);
+void tbstream_watch(struct tbstream_peer *peer);
+void tbstream_peer_put(struct tbstream_peer *peer);
+int tbstream_add(struct tbstream *stream);
+void tbstream_del(struct tbstream *stream);
+
+/* hopid.c */
+int tbstream_hopid_request(struct tbstream *stream, enum tbstream_dir which,
+			   int requested);
+void tbstream_hopids_release(struct tbstream *stream);
+struct tbstream_hopid *tbstream_hopid_get(struct tbstream_hopid *hopid);
+void tbstream_hopid_put(struct tbstream_hopid *hopid);
+bool tbstream_hopids_settle(struct tbstream_peer *peer);
+bool tbstream_hopids_final(struct tbstream *stream);
+struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream);
+int tbstream_hopids_agree(struct tbstream *stream);
+
+static inline int tbstream_hopid_value(const struct tbstream_hopid *hopid)
+{
+	return hopid ? hopid->id : 0;
+}
+
+/* tunnel.c */
+struct tbstream_tunnel *tbstream_tunnel_alloc(struct tbstream *stream,
+					      const struct tbstream_params *params);
+struct tbstream_tunnel *tbstream_tunnel_get(struct tbstream_tunnel *tunnel);
+void tbstream_tunnel_put(struct tbstream_tunnel *tunnel);
+void tbstream_tunnel_start(struct tbstream_tunnel *tunnel);
+void tbstream_tunnel_withdraw(struct tbstream_tunnel *tunnel);
+void tbstream_tunnel_end(struct tbstream_tunnel *tunnel, int error);
+void tbstream_tunnel_check(struct tbstream_tunnel *tunnel, unsigned long delay);
+void tbstream_tunnel_part(struct tbstream_tunnel *tunnel,
+			  enum tbstream_parting parting);
+bool tbstream_tunnels_reclaim(struct tbstream_peer *peer);
+void tbstream_tunnels_remove(struct tbstream_peer *peer);
+void tbstream_tunnels_shutdown(struct tbstream_peer *peer);
+bool tbstream_tunnels_suspend(struct tbstream_peer *peer);
+void tbstream_tunnels_resume(struct tbstream_peer *peer);
+
+/* ring.c */
+int tbstream_frames_alloc(struct tbstream_tunnel *tunnel);
+void tbstream_frames_free(struct tbstream_tunnel *tunnel);
+int tbstream_rings_start(struct tbstream_tunnel *tunnel);
+void tbstream_rings_stop(struct tbstream_tunnel *tunnel);
+void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
+void tbstream_rx_spin(struct tbstream_tunnel *tunnel);
+void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
+void tbstream_rx_abandon(struct tbstream_tunnel *tunnel);
+bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel);
+bool tbstream_rx_holds_data(struct tbstream_tunnel *tunnel);
+void tbstream_tx_reap(struct tbstream_tunnel *tunnel);
+bool tbstream_tx_post(struct tbstream_tunnel *tunnel, u32 length,
+		      u32 joined_at);
+void tbstream_tx_close(struct tbstream_tunnel *tunnel);
+u32 tbstream_tx_outstanding(struct tbstream_tunnel *tunnel);
+bool tbstream_tx_stale(struct tbstream_tunnel *tunnel);
+void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
+
+/* props.c */
+struct tb_property_dir *tbstream_props_service_dir(void);
+struct tb_property_dir *tbstream_props_build(const struct tbstream_advert *ad,
+					     const uuid_t *uuid,
+					     const uuid_t *peer);
+bool tbstream_props_parse(struct tb_property_dir *dir, const uuid_t *self,
+			  struct tbstream_advert *advert);
+bool tbstream_props_find(struct tb_property_dir *root, const char *service_key,
+			 const char *name, const uuid_t *self,
+			 struct tbstream_advert *advert);
+bool tbstream_props_lookup(struct tbstream_peer *peer, const char *name,
+			   struct tbstream_advert *advert);
+bool tbstream_props_taken(struct tbstream_peer *peer, const char *except,
+			  bool in, u32 hopid);
+
+/* advertise.c, or what compat/ has in its place */
+int tbstream_advertise_init(void);
+void tbstream_advertise_exit(void);
+void tbstream_advertise(void);
+void tbstream_advertise_peer_gone(struct tbstream_peer *peer);
+
+/* stream.c, for whoever publishes */
+extern struct list_head tbstream_streams;
+extern struct list_head tbstream_peers;
+void tbstream_advertise_later(void);
+
+/* cdev.c */
+int tbstream_cdev_init(void);
+void tbstream_cdev_exit(void);
+struct tbstream *tbstream_create(const char *service, const char *name);
+int tbstream_cdev_add(struct tbstream *stream);
+void tbstream_cdev_del(struct tbstream *stream);
+bool tbstream_in_use(const struct tbstream *stream);
+
+/* sysfs.c */
+void tbstream_changed(struct tbstream *stream);
+void tbstream_changed_work(struct work_struct *work);
+extern const struct attribute_group *tbstream_dev_groups[];
+int tbstream_dev_uevent(const struct device *dev, struct kobj_uevent_env *env);
+
+/* configfs.c */
+int tbstream_configfs_init(void);
+void tbstream_configfs_exit(void);
+
+#endif /* TBSTREAM_STREAM_H */
