@@ -64,7 +64,7 @@ class Machine:
     def _command(self) -> list[str]:
         memory = f"{self._memory_mib}M"
         append = (f"console=ttyS0 loglevel=7 printk.devkmsg=on panic=0"
-                  f" lab.name={self.name} lab.shell={int(self._shell)}"
+                  f" lab.name={self.name}"
                   f" {os.environ.get('TBLAB_APPEND', '')}")
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",

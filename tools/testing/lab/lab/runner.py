@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
-from .errors import InfrastructureError, SkipTest
+from .errors import InfrastructureError, LabFailure, SkipTest
 from .lab import Lab
 
 TestFunction = Callable[[Lab], None]
@@ -150,8 +150,12 @@ class Runner:
         try:
             lab.__enter__()
         except AssertionError as error:
-            # The drivers did not load or the hosts did not find each other.
+            # The drivers did not load or the hosts did not find each other;
+            # the group's other tests would meet the same.
             self._report(waiting.pop(0), began, error, lab)
+            while waiting:
+                again = LabFailure(f"the hosts did not come up, as before: {error}")
+                self._report(waiting.pop(0), time.monotonic(), again, lab)
             return broken
         try:
             _comment(f"lab {lab.directory.name}: up in {time.monotonic() - began:.1f} s,"
@@ -209,7 +213,7 @@ class Runner:
             _comment("".join(traceback.format_exception(problem)))
         else:
             last = traceback.extract_tb(problem.__traceback__)
-            places = [f for f in last if "/tests/" in f.filename] or last[-1:]
+            places = [f for f in last if Path(f.filename).parent.name == "tests"] or last[-1:]
             for place in places:
                 _comment(f"{Path(place.filename).name}:{place.lineno}: {place.line}")
             _comment(str(problem))

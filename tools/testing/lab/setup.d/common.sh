@@ -54,7 +54,7 @@ stage_run() {
 	marker=$(stage_marker "$name")
 	digest=$(stage_digest "$name")
 	if [ "$(cat "$marker" 2> /dev/null)" = "$digest" ] && "$name"_intact; then
-		say "$name: up to date"
+		fresh=$((fresh + 1))
 		return 0
 	fi
 	say "$name: $title ..."
