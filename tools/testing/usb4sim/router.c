@@ -39,7 +39,9 @@
 #define   ROUTER_OP_UNSUPPORTED	USIM_BIT(30)
 #define   ROUTER_OP_VALID	USIM_BIT(31)
 #define   ROUTER_OP_BUFFERS	0x33
-#define ROUTER_WORDS_USED	27
+#define ROUTER_TMU		0x20
+#define   ROUTER_TMU_WORDS	26
+#define ROUTER_WORDS_USED	(ROUTER_TMU + ROUTER_TMU_WORDS)
 
 /* Buffer allocation reply: index in the lower, value in the upper half */
 #define BUFFERS_MAX_HI		0x0005
@@ -62,6 +64,7 @@
 #define ADAPTER_BASIC_WORDS	9
 
 #define CAP_LANE		0x01
+#define CAP_TMU			0x03
 #define CAP_USB4		0x06
 #define LANE_CAP		0x10
 #define USB4_CAP		0x20
@@ -210,9 +213,16 @@ static void reset_words(struct usim_host *host)
 
 	memset(w, 0, sizeof(router->word));
 	w[ROUTER_ID] = ROUTER_ID_VALUE;
-	w[ROUTER_TOPOLOGY] = USIM_PUT(usim_router_upstream(router), 13, 8) |
+	w[ROUTER_TOPOLOGY] = ROUTER_TMU |
+			     USIM_PUT(usim_router_upstream(router), 13, 8) |
 			     USIM_PUT(router->nadapters - 1, 19, 14);
 	w[ROUTER_VERSION] = ROUTER_VERSION_USB4(host->config.usb4);
+	/*
+	 * Time is not simulated, but every USB4 router has a time management unit,
+	 * and a connection manager writes to it without looking: without the
+	 * capability these writes would land on the route and its valid bit.
+	 */
+	w[ROUTER_TMU] = USIM_PUT(CAP_TMU, 15, 8);
 	w[ROUTER_STATUS] = ROUTER_STATUS_READY | ROUTER_STATUS_CONFIG;
 	w[ROUTER_UID] = (uint32_t)host->config.uid;
 	w[ROUTER_UID + 1] = (uint32_t)(host->config.uid >> 32);
@@ -491,6 +501,11 @@ static void write_router(struct usim_host *host, unsigned int offset, uint32_t v
 	default:
 		if (offset >= ROUTER_DATA && offset <= ROUTER_METADATA)
 			w[offset] = val;
+		else if (offset > ROUTER_TMU && offset < ROUTER_WORDS_USED)
+			w[offset] = val;
+		else if (offset == ROUTER_TMU)
+			w[offset] = (w[offset] & USIM_MASK(15, 0)) |
+				    (val & USIM_MASK(31, 16));
 	}
 }
 
