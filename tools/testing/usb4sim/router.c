@@ -2,9 +2,8 @@
 /*
  * usb4sim - host router: configuration spaces of router and adapters
  *
- * Only what connection managers look at. There is no time management unit,
- * no DROM, no counter and no low power link state: each is optional and says
- * so by the absence of its capability.
+ * Only what connection managers look at. There is no DROM, no counter and no
+ * low power link state: each is optional, and absent.
  */
 
 #include <stdlib.h>
@@ -42,6 +41,7 @@
 #define ROUTER_TMU		0x20
 #define   ROUTER_TMU_WORDS	26
 #define ROUTER_WORDS_USED	(ROUTER_TMU + ROUTER_TMU_WORDS)
+_Static_assert(ROUTER_WORDS_USED <= USIM_ROUTER_WORDS, "the router's space is too small");
 
 /* Buffer allocation reply: index in the lower, value in the upper half */
 #define BUFFERS_MAX_HI		0x0005
@@ -111,6 +111,9 @@
 
 /* Path configuration space of lane adapters: entry of the control channel */
 #define CONTROL_CREDITS		2
+
+_Static_assert(ROUTER_WORDS_USED <= USIM_ROUTER_WORDS, "router space does not fit");
+_Static_assert(USB4_CAP + USB4_CAP_WORDS <= USIM_ADAPTER_WORDS, "adapter space does not fit");
 
 /**
  * usim_router_upstream() - adapter through which a host router is reached

@@ -18,7 +18,7 @@ struct usim_host;
 
 #define USIM_MAX_PORTS		4
 #define USIM_MAX_ADAPTERS	(2 * USIM_MAX_PORTS + 2)
-#define USIM_ROUTER_WORDS	32
+#define USIM_ROUTER_WORDS	64
 #define USIM_ADAPTER_WORDS	64
 
 enum usim_adapter_type {
