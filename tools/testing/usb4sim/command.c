@@ -245,23 +245,27 @@ static struct json_object *run_reset_violations(struct usim *sim, unsigned int a
 	return json_object_new_object();
 }
 
-/* COUNT, count=COUNT, ring=RING or hopid=HOPID */
-static bool parse_fault(const char *word, struct usim_fault_rule *rule)
+/* COUNT, count=COUNT, ring=RING or hopid=HOPID, each once */
+static bool parse_fault(const char *word, struct usim_fault_rule *rule, bool *counted)
 {
 	uint64_t val;
 
 	if (!strncmp(word, "ring=", 5)) {
-		if (!parse_number(word + 5, USIM_NHI_MAX_HOPS - 1, &val) || !val)
+		if (!parse_number(word + 5, USIM_NHI_MAX_HOPS - 1, &val) || !val ||
+		    rule->ring != USIM_FAULT_ANY)
 			return false;
 		rule->ring = (int)val;
 		return true;
 	}
 	if (!strncmp(word, "hopid=", 6)) {
-		if (!parse_number(word + 6, 2047, &val) || !val)
+		if (!parse_number(word + 6, 2047, &val) || !val || rule->hop != USIM_FAULT_ANY)
 			return false;
 		rule->hop = (int)val;
 		return true;
 	}
+	if (*counted)
+		return false;
+	*counted = true;
 	if (!strncmp(word, "count=", 6))
 		word += 6;
 	return parse_number(word, UINT64_MAX, &rule->count);
@@ -272,6 +276,7 @@ static struct json_object *arm_fault(struct usim *sim, unsigned int argc, char *
 {
 	struct usim_fault_rule rule = { 1, USIM_FAULT_ANY, USIM_FAULT_ANY };
 	struct usim_host *host;
+	bool counted = false;
 	unsigned int i;
 
 	if (argc < 2)
@@ -281,8 +286,8 @@ static struct json_object *arm_fault(struct usim *sim, unsigned int argc, char *
 	if (!host)
 		return failure("there is no host %s", argv[1]);
 	for (i = 2; i < argc; i++)
-		if (!parse_fault(argv[i], &rule))
-			return failure("%s: \"%s\" is not COUNT, count=COUNT, ring=RING or hopid=HOPID",
+		if (!parse_fault(argv[i], &rule, &counted))
+			return failure("%s: \"%s\" is not COUNT, count=COUNT, ring=RING or hopid=HOPID, or given twice",
 				       argv[0], argv[i]);
 	usim_fault_arm(&host->fault, kind, &rule);
 	return describe_faults(&host->fault);

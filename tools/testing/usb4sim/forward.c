@@ -15,6 +15,7 @@
 #include "host.h"
 #include "log.h"
 #include "path.h"
+#include "usim.h"
 #include "util.h"
 
 /*
@@ -22,6 +23,9 @@
  * at 4 KiB a frame this is a fraction of a millisecond.
  */
 #define FORWARD_BATCH	256
+
+/* Time that a receiver may be without a path for its credits */
+#define CREDIT_PATH_TIME	(500 * USIM_NSEC_PER_MSEC)
 
 /* Things reported once per ring start; bits of usim_ring.warned */
 #define WARNED_NO_E2E		USIM_BIT(0)
@@ -62,34 +66,55 @@ static bool credits_flow(struct usim_ring *tx, const struct usim_route *route)
 {
 	struct usim_ring *rx = route->rx;
 
-	if (!is_e2e(tx) || is_e2e(rx))
+	if (is_e2e(tx) == is_e2e(rx))
 		return true;
+	/* The ring may be about to be set up: flow control is its last step. */
 	if (usim_ring_outstanding(rx) && warn_once(tx, WARNED_MISMATCH))
 		usim_rule_broken(tx->host, USIM_RULE_E2E_MISMATCH,
-				 "TX ring %u has flow control, RX ring %u of %s has not",
-				 tx->hop, rx->hop, rx->host->name);
-	return false;
+				 "TX ring %u has %s flow control, RX ring %u of %s has %s",
+				 tx->hop, is_e2e(tx) ? "end-to-end" : "no", rx->hop,
+				 rx->host->name, is_e2e(rx) ? "it" : "none");
+	return !is_e2e(tx);
 }
 
+/* Can a receive ring with flow control grant credits? */
+static bool has_credit_path(struct usim_ring *rx)
+{
+	unsigned int hop = USIM_RING_E2E_HOP(rx->options);
+	struct usim_nhi *nhi = &rx->host->nhi;
+	struct usim_route back;
+
+	return hop && hop < nhi->hops && nhi->tx[hop].enabled &&
+	       usim_path_local(&nhi->tx[hop], &back);
+}
+
+static void credit_expired(struct usim_timer *timer)
+{
+	struct usim_ring *rx = usim_container_of(timer, struct usim_ring, credit_timer);
+
+	if (is_e2e(rx) && !has_credit_path(rx) && warn_once(rx, WARNED_CREDIT_PATH))
+		usim_rule_broken(rx->host, USIM_RULE_E2E_CREDIT_PATH,
+				 "RX ring %u returns credits through TX ring %u, which has no path",
+				 rx->hop, USIM_RING_E2E_HOP(rx->options));
+}
+
+/*
+ * Connection managers set up the two paths of a tunnel one after the other,
+ * and frames may come as soon as the first is there.
+ */
 static void check_receiver(struct usim_ring *rx)
 {
-	struct usim_host *host = rx->host;
-	struct usim_route back;
-	unsigned int hop;
+	struct usim_loop *loop = &rx->host->sim->loop;
 
 	if (!is_e2e(rx)) {
 		if (warn_once(rx, WARNED_NO_E2E))
-			usim_rule_broken(host, USIM_RULE_RX_WITHOUT_E2E, "RX ring %u", rx->hop);
-		return;
+			usim_rule_broken(rx->host, USIM_RULE_RX_WITHOUT_E2E, "RX ring %u",
+					 rx->hop);
+	} else if (!(rx->warned & WARNED_CREDIT_PATH) &&
+		   !usim_timer_armed(&rx->credit_timer) && !has_credit_path(rx)) {
+		rx->credit_timer.expired = credit_expired;
+		usim_timer_arm(loop, &rx->credit_timer, loop->now + CREDIT_PATH_TIME);
 	}
-	hop = USIM_RING_E2E_HOP(rx->options);
-	if (hop && hop < host->nhi.hops && host->nhi.tx[hop].enabled &&
-	    usim_path_local(&host->nhi.tx[hop], &back))
-		return;
-	if (warn_once(rx, WARNED_CREDIT_PATH))
-		usim_rule_broken(host, USIM_RULE_E2E_CREDIT_PATH,
-				 "RX ring %u returns credits through TX ring %u, which has no path",
-				 rx->hop, hop);
 }
 
 /* Frames whose PDFs a receiver does not accept never reach its memory. */

@@ -118,6 +118,9 @@ void usim_rule_broken(struct usim_host *host, enum usim_rule rule, const char *f
 	char detail[LOG_DETAIL];
 	va_list ap;
 
+	/* What a guest without memory seems to do says nothing about its driver. */
+	if (host->dma.vanished && rule != USIM_RULE_CLIENT_MEMORY)
+		return;
 	if (host->broken[rule]++ >= LOG_PER_RULE)
 		return;
 	va_start(ap, fmt);

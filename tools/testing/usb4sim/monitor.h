@@ -13,7 +13,7 @@
 
 struct usim;
 
-#define USIM_MONITOR_CLIENTS	8
+#define USIM_MONITOR_CLIENTS	16
 #define USIM_MONITOR_LINE	1024
 
 /**

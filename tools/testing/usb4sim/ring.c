@@ -72,6 +72,7 @@ static void disable(struct usim_ring *ring)
 	if (!ring->tx)
 		for (; ring->done != ring->checked; ring->done = (ring->done + 1) % ring->size)
 			usim_posted_remove(buffers, ring->posted[ring->done].addr);
+	usim_timer_cancel(&ring->credit_timer);
 	free(ring->posted);
 	ring->posted = NULL;
 	ring->enabled = false;

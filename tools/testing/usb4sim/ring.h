@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "loop.h"
+
 struct usim_host;
 
 /* Ring options, first word */
@@ -74,6 +76,8 @@ struct usim_posted {
  * @posted: descriptors taken over, @size of them
  * @no_bus_master: reported that Bus Master is clear
  * @warned: reported the e2e warnings once since the ring was enabled
+ * @credit_timer: a receive ring got a frame without a path for its credits;
+ *		  reported if there is still none when this expires
  * @frames: frames completed
  * @bytes: their bytes
  * @doorbells: index writes
@@ -96,6 +100,7 @@ struct usim_ring {
 	struct usim_posted *posted;
 	bool no_bus_master;
 	uint32_t warned;
+	struct usim_timer credit_timer;
 	uint64_t frames;
 	uint64_t bytes;
 	uint64_t doorbells;

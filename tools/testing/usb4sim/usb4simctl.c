@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	/* A simulator that ends meanwhile is an error, not a reason to die. */
+	signal(SIGPIPE, SIG_IGN);
 	fd = connect_to(path);
 	if (fd < 0) {
 		fprintf(stderr, "usb4simctl: cannot reach a simulator at %s: %s\n", path,
