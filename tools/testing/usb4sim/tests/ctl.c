@@ -285,6 +285,9 @@ static int cfg_request(struct host *host, unsigned int pdf,
 			CHECK_EQ(reply->dw[1], request[1]);
 			return 0;
 		}
+		if (vfu_closed_by_peer(&host->vfu))
+			FAIL("host %d: expected an answer, actual: disconnected",
+			     host->index);
 		harness_pause();
 	}
 	return CFG_NO_ANSWER;
@@ -496,10 +499,27 @@ void host_start(struct host *host)
 }
 
 /**
+ * host_link_up() - is the cable in and its link trained
+ * @host: Started host
+ *
+ * Return: true when the lane adapter says so.
+ */
+bool host_link_up(struct host *host)
+{
+	unsigned int cap = adapter_cap(host, host->lane, CAP_LANE);
+
+	CHECK_NE(cap, 0);
+	return LANE_1_STATE(adapter_get(host, host->lane, cap + 1)) ==
+	       LANE_STATE_UP;
+}
+
+/**
  * pair_start() - start the simulator and bring both hosts up
  * @host: Filled in
  * @sim: Filled in
  * @config: For sim_start()
+ *
+ * Returns when the link is up and both hosts have been told.
  */
 void pair_start(struct host host[SIM_HOSTS], struct sim *sim,
 		const struct sim_config *config)
@@ -510,6 +530,10 @@ void pair_start(struct host host[SIM_HOSTS], struct sim *sim,
 	for (i = 0; i < SIM_HOSTS; i++) {
 		host_open(&host[i], sim, i);
 		host_start(&host[i]);
+	}
+	for (i = 0; i < SIM_HOSTS; i++) {
+		CHECK_BECOMES(host_link_up(&host[i]));
+		CHECK_BECOMES(ctl_events(&host[i], false) > 0);
 	}
 }
 

@@ -43,6 +43,7 @@ unsigned int adapter_cap(struct host *host, unsigned int adapter,
 
 void host_find_adapters(struct host *host);
 void host_start(struct host *host);
+bool host_link_up(struct host *host);
 void pair_start(struct host host[SIM_HOSTS], struct sim *sim,
 		const struct sim_config *config);
 

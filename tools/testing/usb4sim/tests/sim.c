@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Starts, commands and stops the simulator under test. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -88,7 +87,7 @@ static void sim_end(void *arg)
 
 /**
  * sim_start() - start the simulator and wait until it is ready
- * @sim: Filled in
+ * @sim: Filled in; must outlive the test function
  * @config: What to start, NULL for two cabled hosts with default options
  *
  * At the end of the test the simulator must still run, must have counted no

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The control socket and its command: cable, statistics, life and death. */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -173,12 +173,12 @@ TEST(log_lines, "every line of the event log is JSON with a time and an event")
 TEST(parallel_clients, "several control clients are served at once")
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fds[8];
+	int fds[4];
 	size_t i;
 
 	sim_start(&sim, NULL);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", sim.control);
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < 4; i++) {
 		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		CHECK_EQ(connect(fds[i], (struct sockaddr *)&addr,
 				 sizeof(addr)), 0);
@@ -186,7 +186,7 @@ TEST(parallel_clients, "several control clients are served at once")
 		CHECK_EQ(send(fds[i], "unpl", 4, MSG_NOSIGNAL), 4);
 	}
 	run("stats");
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 4; i++)
 		close(fds[i]);
 	run("stats");
 	/* Nobody has unplugged anything. */
@@ -253,6 +253,21 @@ TEST(uncabled, "hosts without a cable run, and have nothing to unplug")
 	host_start(&host[0]);
 	check_refused("unplug");
 	check_refused("plug");
+	host_close(&host[0]);
+}
+
+TEST(quit, "quit ends the simulator in order and removes its sockets")
+{
+	int status = 0;
+
+	sim_start(&sim, NULL);
+	host_open(&host[0], &sim, SIM_ALPHA);
+	run("quit");
+	CHECK_BECOMES(waitpid(sim.pid, &status, WNOHANG) == sim.pid);
+	CHECK_EQ(status, 0);
+	sim.pid = 0;
+	CHECK_NE(access(sim.socket[0], F_OK), 0);
+	CHECK_NE(access(sim.control, F_OK), 0);
 	host_close(&host[0]);
 }
 

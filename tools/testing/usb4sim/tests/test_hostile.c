@@ -61,6 +61,7 @@ static void check_well(void)
 	host_close(a);
 	host_open(a, &sim, SIM_ALPHA);
 	host_start(a);
+	CHECK_BECOMES(host_link_up(b));
 	streams_start(end, host, 1, 8);
 	stream_send(&end[0], 1, 4096);
 	stream_expect(&end[1], 1, 4096);
@@ -227,6 +228,7 @@ TEST(wild_receiver, "frames sent to a guest with wild receive descriptors harm n
 	for (round = 0; round < ROUNDS; round++) {
 		host_open(a, &sim, SIM_ALPHA);
 		host_start(a);
+		CHECK_BECOMES(host_link_up(b));
 		path_in_on(a, 12, 2);
 		wild_ring(false, 2);
 		stream_init(&from, b, 2, 16, 12, 13);
@@ -390,6 +392,7 @@ TEST(random_plugging, "unplugging at random moments of a flood harms nobody")
 	begin();
 	host_open(a, &sim, SIM_ALPHA);
 	host_start(a);
+	CHECK_BECOMES(host_link_up(b));
 	streams_start(end, host, 1, 64);
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < 30; i++) {
@@ -408,6 +411,10 @@ TEST(random_plugging, "unplugging at random moments of a flood harms nobody")
 		ctl_poll(a);
 		ctl_poll(b);
 	}
+	path_off_start(b, b->nhi, end[1].tx.hop);
+	path_off_start(b, b->lane, end[1].in_hopid);
+	ring_stop(&end[1].tx);
+	ring_stop(&end[1].rx);
 	check_well();
 	host_close(a);
 	host_close(b);

@@ -44,7 +44,7 @@ static void open_alpha(struct sim *sim, struct vfu *vfu, const char *profile)
 
 TEST(class_code, "the class is USB4 host interface, header type 0")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 
 	open_alpha(&sim, &vfu, NULL);
@@ -55,7 +55,7 @@ TEST(class_code, "the class is USB4 host interface, header type 0")
 
 TEST(intel_id, "the intel profile has Intel's vendor ID")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 
 	open_alpha(&sim, &vfu, "intel");
@@ -67,7 +67,7 @@ TEST(intel_id, "the intel profile has Intel's vendor ID")
 
 TEST(amd_id, "the amd profile has AMD's vendor ID")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 
 	open_alpha(&sim, &vfu, "amd");
@@ -78,7 +78,7 @@ TEST(amd_id, "the amd profile has AMD's vendor ID")
 
 TEST(read_only, "identity and class cannot be overwritten")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 	uint32_t id;
 
@@ -96,7 +96,7 @@ TEST(command, "COMMAND reads back what was written")
 	static const uint32_t values[] = {
 		0, PCI_CMD_MEM, PCI_CMD_MEM | PCI_CMD_MASTER, 0,
 	};
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 	size_t i;
 
@@ -111,7 +111,7 @@ TEST(command, "COMMAND reads back what was written")
 
 TEST(bars, "BAR 0 and BAR 2 are memory BARs")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 
 	open_alpha(&sim, &vfu, NULL);
@@ -122,7 +122,7 @@ TEST(bars, "BAR 0 and BAR 2 are memory BARs")
 
 TEST(msix_capability, "MSI-X has 16 vectors, table at 0 and PBA at 0x800 of BAR 2")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 	unsigned int at;
 
@@ -137,7 +137,7 @@ TEST(msix_capability, "MSI-X has 16 vectors, table at 0 and PBA at 0x800 of BAR 
 
 TEST(msix_control, "MSI-X enable reads back, the table size cannot be changed")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 	unsigned int at;
 
@@ -157,7 +157,7 @@ TEST(msix_control, "MSI-X enable reads back, the table size cannot be changed")
 TEST(access_sizes, "every byte of PCI space agrees with its dword")
 {
 	unsigned int offset, i;
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 	uint32_t dword;
 
@@ -174,7 +174,7 @@ TEST(access_sizes, "every byte of PCI space agrees with its dword")
 
 TEST(no_extended_caps, "there are no extended capabilities")
 {
-	struct sim sim;
+	static struct sim sim;
 	struct vfu vfu;
 
 	open_alpha(&sim, &vfu, NULL);
@@ -185,7 +185,7 @@ TEST(no_extended_caps, "there are no extended capabilities")
 TEST(hosts_differ, "both hosts of one simulator are independent functions")
 {
 	struct sim_config config = { .profile = { "intel", "amd" } };
-	struct sim sim;
+	static struct sim sim;
 	struct vfu a, b;
 
 	sim_start(&sim, &config);

@@ -138,6 +138,7 @@ TEST(unplugged, "no packet crosses an unplugged cable")
 	ctl_send(a, PDF_XDOMAIN_REQ, dw, make(dw, a, 8, 0));
 	CHECK_STAYS_FALSE(ctl_take(b, PDF_XDOMAIN_REQ, &packet));
 	json_object_put(sim_command(&sim, "plug"));
+	CHECK_BECOMES(host_link_up(a));
 	CHECK_STAYS_FALSE(ctl_take(b, PDF_XDOMAIN_REQ, &packet));
 	a->inbox_count = 0;
 	check_forwarded(a, b, PDF_XDOMAIN_REQ, 8);
