@@ -19,7 +19,10 @@
 #define PATH_PENDING		USIM_BIT(28)	/* second word; frames leave at once here */
 #define PATH_FIRST_HOP		8		/* 0 to 7 of lane adapters are reserved */
 
-/* Link generation that an entry belongs to, of the lane it comes from or goes to. */
+/*
+ * Connection that an entry belongs to, of the lane it comes from or goes to.
+ * While the link is down that is the next one.
+ */
 static unsigned int entry_link(struct usim_host *host, const struct usim_adapter *in,
 			       const struct usim_path_entry *entry)
 {
@@ -27,7 +30,9 @@ static unsigned int entry_link(struct usim_host *host, const struct usim_adapter
 
 	if (in->type == USIM_ADAPTER_HOST)
 		lane = usim_router_lane(&host->router, USIM_PATH_OUT(entry));
-	return lane && lane->port ? lane->port->link : 0;
+	if (!lane || !lane->port)
+		return 0;
+	return lane->port->up ? lane->port->link : lane->port->link + 1;
 }
 
 static void check_shared(struct usim_host *host, const struct usim_adapter *in,

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -55,6 +56,8 @@ enum vfio_command {
 #define VFIO_IRQ_DATA_NONE	0x01
 #define VFIO_IRQ_DATA_EVENTFD	0x04
 #define VFIO_IRQ_ACTION_TRIGGER	0x20
+#define VFIO_IRQ_TRIGGER	(VFIO_IRQ_ACTION_TRIGGER | VFIO_IRQ_DATA_NONE)
+#define VFIO_IRQ_CONNECT	(VFIO_IRQ_ACTION_TRIGGER | VFIO_IRQ_DATA_EVENTFD)
 
 #define VFIO_DMA_READ		0x1
 #define VFIO_DMA_WRITE		0x2
@@ -376,7 +379,7 @@ static int set_vectors(struct usim_host *host, struct message *msg,
 	uint32_t i;
 	int ret;
 
-	if (set->flags & VFIO_IRQ_DATA_EVENTFD) {
+	if (set->flags == VFIO_IRQ_CONNECT) {
 		if (msg->nfds && msg->nfds != set->count)
 			return -EINVAL;
 		for (i = 0; i < set->count; i++) {
@@ -390,8 +393,7 @@ static int set_vectors(struct usim_host *host, struct message *msg,
 		}
 		return 0;
 	}
-	if (!(set->flags & VFIO_IRQ_DATA_NONE))
-		return -ENOTSUP;
+	/* No vectors means all of them. */
 	if (!set->count)
 		usim_pci_clear_vectors(&host->pci);
 	for (i = 0; i < set->count; i++)
@@ -403,21 +405,24 @@ static int do_set_irqs(struct usim_host *host, struct message *msg)
 {
 	struct vfio_irq_set set;
 	uint32_t count;
-	int ret = 0;
+	int ret;
 
 	if (msg->len < sizeof(set))
 		return -EINVAL;
 	memcpy(&set, msg->data, sizeof(set));
 	if (set.index >= VFIO_IRQS)
 		return -EINVAL;
+	/* The other kinds of interrupt exist with a count of 0. */
 	count = irq_count(set.index);
-	if (count && (set.start > count || set.count > count - set.start))
+	if (set.start > count || set.count > count - set.start)
 		return -EINVAL;
-	/* The other kinds of interrupt do not exist: nothing to connect. */
-	if (count && set.flags & VFIO_IRQ_ACTION_TRIGGER)
+	if (set.flags != VFIO_IRQ_CONNECT && set.flags != VFIO_IRQ_TRIGGER)
+		return -ENOTSUP;
+	if (count) {
 		ret = set_vectors(host, msg, &set);
-	if (ret)
-		return ret;
+		if (ret)
+			return ret;
+	}
 	reply(host, msg, NULL, 0);
 	return 0;
 }
@@ -744,6 +749,13 @@ static void client_ready(struct usim_source *src, uint32_t events)
 		update_interest(host);
 }
 
+static bool has_left(int fd)
+{
+	struct pollfd pfd = { .fd = fd };
+
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLHUP | POLLERR);
+}
+
 static void listener_ready(struct usim_source *src, uint32_t events)
 {
 	struct usim_vfio *vfio = usim_container_of(src, struct usim_vfio, listener);
@@ -754,6 +766,9 @@ static void listener_ready(struct usim_source *src, uint32_t events)
 	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
+	/* A machine that was replaced may not have been noticed to be gone. */
+	if (vfio->client.fd >= 0 && has_left(vfio->client.fd))
+		usim_vfio_disconnect(host, "connection closed");
 	if (vfio->client.fd >= 0) {
 		usim_event(host->sim, host, "refused", "a virtual machine is already connected");
 		close(fd);

@@ -12,6 +12,7 @@
 #include "util.h"
 
 #define XD_TO_CM		USIM_BIT(31)
+#define XD_ROUTE_HI		USIM_MASK(21, 0)
 #define XD_LENGTH(w)		USIM_GET(w, 5, 0)	/* words after the third */
 #define XD_HEADER_WORDS		3
 
@@ -36,7 +37,9 @@ void usim_xdomain_forward(struct usim_host *host, enum usim_packet_type type,
 		return;
 	}
 	host->control.xdomain_out++;
-	lane = usim_router_lane(&host->router, words[1] & 0xff);
+	/* Longer routes lead through routers that are not there. */
+	lane = words[0] & XD_ROUTE_HI || words[1] > 0xff ? NULL :
+	       usim_router_lane(&host->router, words[1]);
 	if (!lane || !lane->port->up || !usim_control_ready(lane->port->peer->host)) {
 		host->control.xdomain_lost++;
 		return;
