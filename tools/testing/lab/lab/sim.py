@@ -2,6 +2,7 @@
 """The USB4 simulator as a child process, and its cables."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ class Simulator:
             self._command += ["--host", ",".join(words)]
         for cable in cables:
             self._command += ["--cable", f"{cable.end_a},{cable.end_b}"]
-        self._command += ["--control", str(self._control), "--log", str(self.event_log)]
+        self._command += ["--control", str(self._control), "--log", str(self.event_log),
+                          *os.environ.get("TBLAB_SIM_ARGS", "").split()]
         self._child: Child | None = None
 
     def socket(self, host: str) -> Path:

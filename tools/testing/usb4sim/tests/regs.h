@@ -68,6 +68,8 @@ static inline uint32_t field(uint32_t value, int hi, int lo)
 #define NHI_MISC_AUTO_CLEAR	BIT32(2)	/* Intel only */
 #define NHI_MISC_NO_AUTO_CLEAR	BIT32(17)
 #define NHI_RESET		0x39898u	/* version 2 only */
+#define NHI_RESET_HOST_ROUTER	BIT32(0)
+#define NHI_VERSION_2		0x40
 #define NHI_BAR0_SIZE		0x40000u
 
 /**
@@ -140,6 +142,11 @@ struct nhi_desc {
 #define ROUTER_OP_DROM		0x24
 #define ROUTER_OP_BUFFERS	0x33
 #define BUFFERS_MAX_HI		5
+
+#define ROUTER_CAP_TMU		3
+#define TMU_0_WINDOW(v)		field(v, 26, 16)
+#define TMU_0_UNIDIRECTIONAL	BIT32(30)
+#define TMU_3_INTERVAL(ns)	((uint32_t)(ns) << 16)
 
 /* Adapter configuration space */
 #define ADAPTER_1		1

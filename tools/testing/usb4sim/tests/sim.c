@@ -119,9 +119,15 @@ void sim_start(struct sim *sim, const struct sim_config *config)
 		argv[argc++] = "--host";
 		argv[argc++] = host[i];
 	}
-	if (!config->no_cable) {
+	for (i = 0; i < SIM_CABLES && !config->no_cable; i++) {
+		const char *cable = config->cables[i];
+
+		if (!cable && !i)
+			cable = "alpha:1,beta:1";
+		if (!cable)
+			break;
 		argv[argc++] = "--cable";
-		argv[argc++] = "alpha:1,beta:1";
+		argv[argc++] = (char *)cable;
 	}
 	argv[argc++] = "--control";
 	argv[argc++] = sim->control;

@@ -10,6 +10,7 @@
 /* No longer than a Unix socket address */
 #define SIM_PATH	108
 #define SIM_HOSTS	2
+#define SIM_CABLES	2
 #define SIM_ALPHA	0
 #define SIM_BETA	1
 
@@ -17,11 +18,13 @@
  * struct sim_config - how the simulator is to be started
  * @profile: Profile of each host, NULL for the default (intel)
  * @options: More ",key=value" text for both hosts, or NULL
+ * @cables: Cables, "alpha:1,beta:1" if there is none
  * @no_cable: Leave the hosts unconnected
  */
 struct sim_config {
 	const char *profile[SIM_HOSTS];
 	const char *options;
+	const char *cables[SIM_CABLES];
 	bool no_cable;
 };
 

@@ -57,6 +57,27 @@ TEST(caps_amd, "the amd profile has 3 rings")
 	host_close(&host[0]);
 }
 
+TEST(router_reset, "usb4=2: the host router reset completes by itself and stops all rings")
+{
+	struct sim_config config = { .options = ",usb4=2" };
+	struct host *h = &host[0];
+
+	sim_start(&sim, &config);
+	host_open(h, &sim, SIM_ALPHA);
+	CHECK_GE(NHI_CAPS_VERSION(host_get(h, NHI_CAPS)), NHI_VERSION_2);
+	host_start(h);
+	CHECK_EQ(router_get(h, ROUTER_3) & ROUTER_3_VALID, ROUTER_3_VALID);
+	host_set(h, NHI_RESET, NHI_RESET_HOST_ROUTER);
+	CHECK_BECOMES(!(host_get(h, NHI_RESET) & NHI_RESET_HOST_ROUTER));
+	CHECK_EQ(host_get(h, NHI_TX_OPTIONS(0)) & NHI_OPT_VALID, 0);
+	CHECK_EQ(host_get(h, NHI_RX_OPTIONS(0)) & NHI_OPT_VALID, 0);
+	ctl_start(h);
+	CHECK_EQ(router_get(h, ROUTER_3) & ROUTER_3_VALID, 0);
+	ctl_stop(h);
+	host_start(h);
+	host_close(h);
+}
+
 TEST(caps_read_only, "the capabilities cannot be overwritten")
 {
 	uint32_t caps;
@@ -510,6 +531,47 @@ TEST(stopped_ring_silent, "a doorbell on a stopped ring moves nothing")
 	CHECK_EQ(DESC_FLAGS(a->tx.desc[0].info) & DESC_COMPLETED, 0);
 	host_close(&host[0]);
 	host_close(&host[1]);
+}
+
+TEST(overflow, "without end-to-end flow control frames without a descriptor are lost")
+{
+	unsigned int i, bit;
+	struct frame frame;
+	uint8_t data[64];
+
+	start("amd", -1);
+	streams_stop(end);
+	a->tx.e2e = false;
+	a->rx.e2e = false;
+	b->tx.e2e = false;
+	b->rx.e2e = false;
+	ring_start(&a->tx);
+	ring_start(&a->rx);
+	ring_start(&b->tx);
+	ring_start(&b->rx);
+	ring_post(&a->rx, 8);
+	ring_post(&b->rx, 4);
+	path_in_on(&host[0], 11, 1);
+	path_in_on(&host[1], 9, 1);
+	path_out_on(&host[1], 1, 11);
+	path_out_on(&host[0], 1, 9);
+	for (i = 0; i < 10; i++)
+		stream_send(a, i, sizeof(data));
+	/* The sender does not notice. */
+	ring_drain(&a->tx);
+	for (i = 0; i < 4; i++) {
+		ring_recv(&b->rx, &frame);
+		stream_fill(data, i, sizeof(data));
+		CHECK_MEM(frame.data, data, sizeof(data));
+	}
+	CHECK_STAYS_FALSE(ring_has_frame(&b->rx));
+	/* The receiver can see it: a third field follows the TX and RX bits. */
+	bit = 2 * host[SIM_BETA].hops + 1;
+	CHECK_EQ(host_irq_status(&host[SIM_BETA], bit), 1);
+	ring_post(&b->rx, 4);
+	stream_send(a, 77, sizeof(data));
+	stream_expect(b, 77, sizeof(data));
+	stop();
 }
 
 TEST(high_address, "rings and buffers above 4 GiB work")

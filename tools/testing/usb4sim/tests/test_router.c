@@ -175,6 +175,50 @@ TEST(router_buffers, "buffer allocation reports 14 buffers for host interface tu
 	host_close(a);
 }
 
+TEST(router_tmu, "the time management unit keeps its settings, the header stays untouched")
+{
+	uint32_t before[9], after[9], cs0;
+	unsigned int cap, i;
+
+	start();
+	router_set(a, ROUTER_3, router_get(a, ROUTER_3) | ROUTER_3_VALID);
+	CHECK_EQ(cfg_read(a, 0, 0, SPACE_ROUTER, 0, 9, before), 0);
+	cap = ROUTER_1_CAP(before[1]);
+	for (i = 0; cap && i < 32; i++) {
+		cs0 = router_get(a, cap);
+		if (field(cs0, 15, 8) == ROUTER_CAP_TMU)
+			break;
+		cap = field(cs0, 7, 0);
+	}
+	/* Without one the kernel writes its settings over the header. */
+	CHECK_NE(cap, 0);
+	CHECK_GE(cap, ROUTER_OP + 1);
+	router_set(a, cap + 3, TMU_3_INTERVAL(1000));
+	CHECK_EQ(router_get(a, cap + 3) & TMU_3_INTERVAL(0xffff),
+		 TMU_3_INTERVAL(1000));
+	CHECK_EQ(cfg_read(a, 0, 0, SPACE_ROUTER, 0, 9, after), 0);
+	CHECK_MEM(after, before, sizeof(before));
+	host_close(a);
+}
+
+TEST(reset_keeps_router, "a PCI reset stops the rings but leaves the router's identity")
+{
+	uint32_t before[2], after[2];
+	uint16_t command = PCI_CMD_MEM | PCI_CMD_MASTER;
+	uint8_t reply[16];
+
+	start();
+	CHECK_EQ(cfg_read(a, 0, 0, SPACE_ROUTER, ROUTER_UID, 2, before), 0);
+	CHECK_EQ(vfu_call(&a->vfu, VFU_RESET, NULL, 0, -1, reply, sizeof(reply),
+			  NULL), 0);
+	CHECK_EQ(vfu_write(&a->vfu, VFU_CONFIG, PCI_CMD, &command, 2), 0);
+	ctl_start(a);
+	host_find_adapters(a);
+	CHECK_EQ(cfg_read(a, 0, 0, SPACE_ROUTER, ROUTER_UID, 2, after), 0);
+	CHECK_MEM(after, before, sizeof(before));
+	host_close(a);
+}
+
 static void check_lane(unsigned int max_hopid)
 {
 	uint32_t dw[8], hop[2];

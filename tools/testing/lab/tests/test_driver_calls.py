@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The driver: each system call on the device, one by one."""
+
+from tests.streams import (OURS, Lab, Stream, blocked_in, check_transfer, errnos, good, io,
+                           nowhere, pair, prepare, start_io, steps)
+
+LAB = OURS
+
+
+def test_open_that_must_not_wait(lab: Lab) -> None:
+    """O_NONBLOCK: ENXIO without the peer, EINVAL without HopIDs, else it opens."""
+    alpha, _ = prepare(lab)
+    for how in ("r", "w", "rw"):
+        assert errnos(io(alpha, nowhere(alpha).opened(f"{how},nonblock"))) == ["ENXIO"]
+        assert errnos(io(alpha, Stream(alpha, f"none{how}").opened(f"{how},nonblock"))) == ["EINVAL"]
+    source, _ = pair(lab)
+    good(io(alpha, source.opened("r,nonblock"), "close"))
+    # Only the direction that is opened needs a HopID.
+    half = Stream(alpha, "half").set(in_hopid=12)
+    assert errnos(io(alpha, half.opened("w,nonblock"))) == ["EINVAL"]
+    good(io(alpha, half.opened("r,nonblock"), "close"))
+
+
+def test_access_mode_3(lab: Lab) -> None:
+    """A file that can neither read nor write is EINVAL."""
+    source, _ = pair(lab)
+    assert errnos(io(source.host, source.opened("3"))) == ["EINVAL"]
+    assert errnos(io(source.host, nowhere(source.host).opened("3"))) == ["EINVAL"]
+
+
+def test_wrong_direction(lab: Lab) -> None:
+    """Reading a writer's file and writing a reader's is EBADF."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "write1=1", "fionread", "read=eof")
+    done = io(source.host, source.opened("w"), "read1=1", "fionread", "write=10", "close")
+    assert errnos(done) == [None, "EBADF", "EBADF", None, None], done
+    assert errnos(steps(reader.wait(10))) == [None, "EBADF", None, None]
+
+
+def test_lseek(lab: Lab) -> None:
+    """A stream has no position."""
+    source, _ = pair(lab)
+    assert errnos(io(source.host, source.opened("rw"), "lseek"))[1] == "ESPIPE"
+
+
+def test_unknown_ioctl(lab: Lab) -> None:
+    """An ioctl that the device does not have is ENOTTY."""
+    source, _ = pair(lab)
+    result = source.host.run("python3 -c 'import fcntl, os, sys\n"
+                             f"fd = os.open(\"{source.device}\", os.O_RDWR)\n"
+                             "fcntl.ioctl(fd, 0x5401, bytes(64))'", check=False)
+    assert "Errno 25" in result.stderr, result
+
+
+def test_fionread(lab: Lab) -> None:
+    """FIONREAD says how much a read will give at once, up to the next end."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "fionread", "touch=/tmp/open",
+                      "await=/tmp/sent,30000", "fionread", "read1=100", "fionread", "read=eof",
+                      "fionread")
+    sink.host.wait_until("test -e /tmp/open", 10)
+    good(io(source.host, source.opened("w"), "write1=5000", "close"))
+    sink.wait_count("rx_bytes", 5000)
+    sink.host.run("touch /tmp/sent")
+    done = good(steps(reader.wait(10)))
+    assert [s["ret"] for s in done if s["step"] == "fionread"] == [0, 5000, 4900, 0], done
+    sink.host.run("rm /tmp/open /tmp/sent")
+
+
+def test_read_that_must_not_wait(lab: Lab) -> None:
+    """O_NONBLOCK read: EAGAIN before the first byte, then data, EOF, EAGAIN."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r,nonblock"), "read1=10", "touch=/tmp/open",
+                      "poll=in,20000", "read1=100", "read1=100", "await=/tmp/closed,30000",
+                      "poll=in+rdhup,0", "read1=100", "read1=100", "poll=in+rdhup,0")
+    sink.host.wait_until("test -e /tmp/open", 10)
+    writer = start_io(source.host, source.opened("w"), "write=100", "await=/tmp/close,30000",
+                      "close")
+    sink.wait_count("rx_bytes", 100)
+    source.host.run("touch /tmp/close")
+    good(steps(writer.wait(10)))
+    sink.host.run("touch /tmp/closed")
+    done = steps(reader.wait(20))
+    assert errnos(done) == [None, "EAGAIN", None, None, None, "EAGAIN", None, None, None, "EAGAIN",
+                            None], done
+    assert done[3]["events"] == ["in"] and done[4]["ret"] == 100, done
+    assert done[7]["events"] == ["in", "rdhup"] and done[8]["eof"], done
+    assert done[10]["events"] == [], done
+    sink.host.run("rm /tmp/open /tmp/closed")
+    source.host.run("rm /tmp/close")
+
+
+def test_write_that_must_not_wait(lab: Lab) -> None:
+    """O_NONBLOCK write: what fits, then EAGAIN, and room again when it is read."""
+    source, sink = pair(lab, ring_size=32)
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/full,30000", "read=eof")
+    sink.wait_state("open")
+    writer = start_io(source.host, source.opened("w,nonblock"), "poll=out,20000",
+                      "write=16m:1m", "poll=out,0", "touch=/tmp/full", "poll=out,20000",
+                      "write1=1", "close")
+    source.host.wait_until("test -e /tmp/full", 20)
+    sink.host.run("touch /tmp/full")
+    done = steps(writer.wait(20))
+    assert errnos(done) == [None, None, "EAGAIN", None, None, None, None, None], done
+    assert 0 < done[2]["ret"] < 16 << 20, done
+    # Room may have come back while the frames in flight arrived.
+    assert done[5]["events"] == ["out"] and done[6]["ret"] == 1, done
+    received = good(steps(reader.wait(10)))[2]["ret"]
+    assert received == done[2]["ret"] + 1, f"wrote {done[2]['ret']} + 1, received {received}"
+    for stream in (source, sink):
+        stream.host.run("rm /tmp/full")
+
+
+def test_poll_events(lab: Lab) -> None:
+    """IN, OUT, RDHUP and ERR come when read and write have something to say."""
+    source, sink = pair(lab)
+    both = start_io(sink.host, sink.opened("rw"), "poll=in+out+rdhup,0", "touch=/tmp/open",
+                    "poll=in,20000", "read=100", "poll=in+rdhup,20000", "poll=in+out+rdhup,0",
+                    "write1=1", "read=eof", "close")
+    sink.host.wait_until("test -e /tmp/open", 10)
+    good(io(source.host, source.opened("w"), "write=100", "close"))
+    done = steps(both.wait(20))
+    assert done[1]["events"] == ["out"], done[1]
+    assert done[3]["events"] == ["in"], done[3]
+    assert done[5]["events"] == ["in", "rdhup"], done[5]
+    # A CLOSE ends both directions, so a writer learns that nobody reads.
+    assert done[6]["events"] == ["in", "out", "rdhup", "err"], done[6]
+    assert done[7]["errno"] == "EPIPE" and done[8]["eof"], done
+    sink.host.run("rm /tmp/open")
+
+
+def test_zero_bytes(lab: Lab) -> None:
+    """A read or write of nothing does nothing, not even wait."""
+    source, sink = pair(lab)
+    done = good(io(source.host, source.opened("rw"), "read1=0", "write1=0", timeout=10))
+    assert [s["ret"] for s in done[1:]] == [0, 0] and not done[1]["eof"], done
+    check_transfer(source, sink, 10)
+
+
+def test_fsync_and_o_sync(lab: Lab) -> None:
+    """fsync and O_SYNC return when everything written has left."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "read=eof")
+    done = good(io(source.host, source.opened("w"), "write=300000", "fsync", "fdatasync", "close"))
+    assert good(steps(reader.wait(10)))[1]["ret"] == done[1]["ret"]
+    reader = start_io(sink.host, sink.opened("r"), "read=eof")
+    good(io(source.host, source.opened("w,sync"), "write=100000:4096", "close"))
+    good(steps(reader.wait(10)))
+    reader = start_io(sink.host, sink.opened("r"), "fsync", "read=eof")
+    good(io(source.host, source.opened("w,dsync"), "write=100", "close"))
+    assert errnos(steps(reader.wait(10))) == [None, "EINVAL", None]
+
+
+def test_fsync_can_be_interrupted(lab: Lab) -> None:
+    """fsync and close wait for a peer that reads nothing, until they are killed."""
+    source, sink = pair(lab, ring_size=32)
+    for step, function in (("fsync", "tbstream_fsync"), ("close", "tbstream_flush")):
+        writer = start_io(source.host, source.opened("w"), "write=100000", step)
+        source.host.wait_until(blocked_in(writer, function), 10)
+        writer.kill()
+        assert writer.wait(5).code == 137
+        assert good(io(sink.host, sink.opened("r"), "read=eof", "close"))[1]["ret"] == 100000
+
+
+def test_splice_and_sendfile(lab: Lab) -> None:
+    """Pipes and files can be moved into the device, and the device into pipes."""
+    source, sink = pair(lab)
+    for write, read in (("splice-in=1m", "read=eof"), ("sendfile-in=1m", "read=eof"),
+                        ("write=1m", "splice-out=2m"), ("sendfile-in=100k", "splice-out=1m")):
+        reader = start_io(sink.host, sink.opened("r"), read, "close")
+        sent = good(io(source.host, source.opened("w"), write, "close"))[1]["ret"]
+        done = good(steps(reader.wait(20)))[1]
+        assert done["ret"] == sent and done["eof"], f"{write}, {read}: sent {sent}, {done}"
+
+
+def test_blocked_open_hinders_nobody(lab: Lab) -> None:
+    """While an open waits, other streams, devices and directories work."""
+    alpha, beta = prepare(lab)
+    waiting = [start_io(alpha, stream.opened("rw"))
+               for stream in (nowhere(alpha), Stream(alpha, "waits"))]
+    for process in waiting:
+        alpha.wait_until(blocked_in(process, "tbstream_open_wait"), 10)
+    check_transfer(*pair(lab), 100000)
+    alpha.run("for f in /dev/cpu_dma_latency /dev/hpet /dev/vga_arbiter /dev/loop-control; do"
+              " [ ! -e $f ] || : < $f || exit 1; done", timeout=5)
+    good(io(alpha, f"mkdir={nowhere(alpha).directory[:-1]}x", timeout=5))
+    # A write to the stream itself is what the open may be waiting for.
+    stream = Stream(alpha, "waits").set(in_hopid=12, out_hopid=12)
+    good(steps(waiting[1].wait(10)))
+    waiting[0].kill("TERM")
+    assert waiting[0].wait(5).code == 143
+    stream.remove()

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The driver: the device's class, its counters and its uevents."""
+
+from tests.streams import (OURS, Lab, Stream, check_transfer, good, io, nowhere, pair, prepare,
+                           start_io, steps)
+
+LAB = OURS
+
+
+def test_files_of_the_class(lab: Lab) -> None:
+    """name, service, peer_uuid and the link to the peer say who it is."""
+    alpha, _ = prepare(lab)
+    stream = Stream(alpha, "files")
+    assert stream.look("name") == "files"
+    assert stream.look("service") == stream.look("peer_uuid") == alpha.peer_uuid()
+    link = alpha.run(f"readlink -f {stream.sysfs}/peer").stdout.strip()
+    assert link.rsplit("/", 1)[-1] == alpha.service(), link
+    assert alpha.run(f"ls {stream.sysfs}/").stdout.split() == sorted(
+        ["dev", "name", "peer", "peer_uuid", "power", "rx_bytes", "rx_crc_errors",
+         "rx_discarded_bytes", "rx_frames", "rx_malformed", "rx_overruns", "service", "sessions",
+         "state", "subsystem", "tx_bytes", "tx_frames", "tx_lost_bytes", "uevent"])
+    major, minor = stream.look("dev").split(":")
+    assert alpha.run(f"stat -c '%t %T' {stream.device}").stdout.split() == \
+        [f"{int(major):x}", f"{int(minor):x}"]
+
+    lone = nowhere(alpha)
+    assert (lone.look("peer_uuid"), lone.look("state")) == ("", "absent")
+    alpha.run(f"test ! -e {lone.sysfs}/peer")
+
+
+def test_counters_are_exact(lab: Lab) -> None:
+    """Bytes, frames and sessions of known transfers."""
+    source, sink = pair(lab)
+    check_transfer(source, sink, 10000, write=":4096")
+    check_transfer(source, sink, 3, write=":1")
+    expected = {"tx_bytes": 10003, "tx_frames": 6, "sessions": 2, "tx_lost_bytes": 0,
+                "rx_bytes": 0, "rx_frames": 0}
+    assert {name: source.count(name) for name in expected} == expected
+    expected = {"rx_bytes": 10003, "rx_frames": 6, "sessions": 2, "rx_crc_errors": 0,
+                "rx_overruns": 0, "rx_malformed": 0, "rx_discarded_bytes": 0, "tx_bytes": 0}
+    assert {name: sink.count(name) for name in expected} == expected
+
+
+def test_state_over_a_life(lab: Lab) -> None:
+    """absent, unconfigured, closed, open, draining, unread, closed."""
+    alpha, beta = prepare(lab)
+    assert nowhere(alpha).look("state") == "absent"
+    source, sink = Stream(alpha, "life"), Stream(beta, "life")
+    assert source.look("state") == "unconfigured"
+    for stream in (source, sink):
+        stream.set(in_hopid=9, out_hopid=9)
+        assert stream.look("state") == "closed"
+    # Somebody who is killed cannot wait for his bytes, so they drain.
+    writer = start_io(alpha, source.opened("w"), "write=100000", "touch=/tmp/written",
+                      "await=/tmp/never,60000")
+    alpha.wait_until("test -e /tmp/written", 10)
+    assert source.look("state") == "open"
+    writer.kill()
+    writer.wait(10)
+    source.wait_state("draining", 5)
+    reader = start_io(beta, sink.opened("r"), "touch=/tmp/open", "await=/tmp/go,30000", "read=eof")
+    beta.wait_until("test -e /tmp/open", 10)
+    assert sink.look("state") == "open"
+    source.wait_state("closed", 10)
+    beta.run("touch /tmp/go")
+    assert good(steps(reader.wait(10)))[3]["ret"] == 100000
+    sink.wait_state("closed", 10)
+    beta.run("rm /tmp/go /tmp/open")
+    alpha.run("rm /tmp/written")
+
+    # A reader that leaves without having read leaves the session for the next.
+    reader = start_io(beta, sink.opened("r"), "await=/tmp/go,30000", "close")
+    sink.wait_state("open")
+    good(io(alpha, source.opened("w"), "write=5000", "close"))
+    beta.run("touch /tmp/go")
+    good(steps(reader.wait(10)))
+    sink.wait_state("unread")
+    assert good(io(beta, sink.opened("r"), "read=eof", "close"))[1]["ret"] == 5000
+    sink.wait_state("closed")
+    beta.run("rm /tmp/go")
+
+
+def test_uevents(lab: Lab) -> None:
+    """Events when a stream comes, finds its peer and goes carry its identity."""
+    alpha, _ = prepare(lab)
+    uuid = alpha.peer_uuid()
+    monitor = alpha.start("exec udevadm monitor --kernel --property --subsystem-match=tbstream"
+                          " > /tmp/uevents")
+    alpha.wait_until("grep -q KERNEL /tmp/uevents", 10)
+    stream = Stream(alpha, "event")
+    alpha.wait_until("grep -q TBSTREAM_PEER= /tmp/uevents", 10)
+    stream.remove()
+    alpha.wait_until("grep -q ACTION=remove /tmp/uevents", 10)
+    monitor.kill("TERM")
+    monitor.wait(10)
+    events = []
+    for text in alpha.read_file("/tmp/uevents").split("\n\n"):
+        event = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        if "ACTION" in event:
+            events.append(event)
+    alpha.run("rm /tmp/uevents")
+    assert [e["ACTION"] for e in events][0] == "add" and "change" in [e["ACTION"] for e in events]
+    for event in events:
+        assert event["TBSTREAM_NAME"] == "event" and event["TBSTREAM_SERVICE"] == uuid, event
+        assert event["DEVNAME"] == stream.device, event
+    change = [e for e in events if e["ACTION"] == "change"][0]
+    assert change["TBSTREAM_PEER"] == uuid, change

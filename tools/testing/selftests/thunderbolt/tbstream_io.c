@@ -1,0 +1,781 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Use a stream device step by step and report what each system call did, one JSON
+ * object per line:
+ *
+ *	tbstream_io open=/dev/tbstream0,w write=1m:4096 fsync close
+ *
+ * What is written is a pattern that depends on the seed and the offset; what is
+ * read is compared with it. Steps:
+ *
+ *   open=PATH,r|w|rw|3[,nonblock][,sync][,dsync]
+ *   seed=N		which pattern, from its beginning
+ *   write=BYTES[:SIZE,...|:random=MAX]	until all is written or an error
+ *   read=BYTES|eof[:SIZE,...|:random=MAX]	until all is read, EOF or an error
+ *   read1=SIZE  write1=SIZE	one call; "write1=0" writes nothing
+ *   duplex=WRITE,READ[:SIZES]	both at the same time
+ *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
+ *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
+ *   fsync  fdatasync  fionread  lseek  close
+ *   splice-in=BYTES	from a pipe into the device
+ *   splice-out=BYTES	from the device into a pipe, and compare
+ *   sendfile-in=BYTES	from a file into the device
+ *   sendfile-out=BYTES	from the device into a file
+ *   attr=FILE=VALUE	one write of VALUE to an attribute
+ *   mkdir=DIR  rmdir=DIR
+ *   touch=FILE		tell somebody that we have got this far
+ *   await=FILE,MS	wait until somebody has
+ *
+ * BYTES and SIZE may end in k, m or g. A call that fails does not end the program,
+ * except an open. Exit code 0 when no call failed and all that was read was right,
+ * 1 otherwise, 2 when used wrongly.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pattern.h"
+
+#define SIZES_MAX	32
+#define BUFFER_SIZE	(4u << 20)
+#define RECORD_MAGIC	0x74627265u
+
+/* How large the calls are: a list that repeats, or a random mix */
+struct sizes {
+	size_t list[SIZES_MAX];
+	unsigned int count;
+	unsigned int next;
+	size_t random_max;
+	uint64_t random_state;
+};
+
+/* One direction of the device */
+struct flow {
+	uint8_t *buffer;
+	uint64_t offset;
+	struct sizes sizes;
+};
+
+/* What a step did */
+struct result {
+	long long moved;
+	int error;
+	bool eof;
+	bool mismatch;
+	uint64_t mismatch_at;
+	unsigned long calls;
+	char extra[256];
+};
+
+static int device = -1;
+static uint64_t seed = 1;
+static struct flow incoming, outgoing;
+static bool failed;
+
+/* --- Arguments ------------------------------------------------------------ */
+
+static void usage(const char *what, const char *text)
+{
+	fprintf(stderr, "tbstream_io: %s: \"%s\"; the steps are listed at the top of tbstream_io.c\n",
+		what, text);
+	exit(2);
+}
+
+static unsigned long long parse_bytes(const char *text, const char **end)
+{
+	char *after;
+	unsigned long long value = strtoull(text, &after, 0);
+
+	if (after == text)
+		usage("not a number", text);
+	switch (*after) {
+	case 'g':
+		value <<= 10;
+		/* fallthrough */
+	case 'm':
+		value <<= 10;
+		/* fallthrough */
+	case 'k':
+		value <<= 10;
+		after++;
+	}
+	if (end)
+		*end = after;
+	else if (*after)
+		usage("junk behind a number", text);
+	return value;
+}
+
+/* The part behind ":" in "BYTES:SIZES", with @text at the ":" or at the end */
+static void parse_sizes(struct sizes *sizes, const char *text)
+{
+	memset(sizes, 0, sizeof(*sizes));
+	sizes->random_state = seed;
+	if (!*text) {
+		sizes->list[sizes->count++] = 65536;
+		return;
+	}
+	if (*text++ != ':')
+		usage("expected sizes behind a \":\"", text - 1);
+	if (!strncmp(text, "random=", 7)) {
+		sizes->random_max = parse_bytes(text + 7, NULL);
+		if (sizes->random_max > BUFFER_SIZE)
+			usage("size too large", text);
+		return;
+	}
+	for (;;) {
+		if (sizes->count == SIZES_MAX)
+			usage("too many sizes", text);
+		sizes->list[sizes->count] = parse_bytes(text, &text);
+		if (sizes->list[sizes->count] > BUFFER_SIZE)
+			usage("size too large", text);
+		sizes->count++;
+		if (!*text)
+			return;
+		if (*text++ != ',')
+			usage("sizes are separated by commas", text - 1);
+	}
+}
+
+static size_t sizes_next(struct sizes *sizes)
+{
+	if (sizes->random_max)
+		return 1 + pattern_random(&sizes->random_state) % sizes->random_max;
+	return sizes->list[sizes->next++ % sizes->count];
+}
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+
+/* --- Steps ------------------------------------------------------------------ */
+
+static void step_open(const char *argument, struct result *result)
+{
+	static const struct {
+		const char *name;
+		int flag;
+	} names[] = {
+		{ "r", O_RDONLY }, { "w", O_WRONLY }, { "rw", O_RDWR },
+		{ "3", O_ACCMODE }, { "nonblock", O_NONBLOCK },
+		{ "sync", O_SYNC }, { "dsync", O_DSYNC },
+	};
+	char text[256], *path, *word, *rest;
+	int flags = O_CLOEXEC;
+	size_t i;
+
+	snprintf(text, sizeof(text), "%s", argument);
+	path = strtok_r(text, ",", &rest);
+	while ((word = strtok_r(NULL, ",", &rest))) {
+		for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+			if (!strcmp(word, names[i].name))
+				break;
+		if (i == sizeof(names) / sizeof(*names))
+			usage("unknown way to open", word);
+		flags |= names[i].flag;
+	}
+	device = open(path, flags);
+	if (device < 0)
+		result->error = errno;
+}
+
+static void write_bytes(unsigned long long total, struct result *result)
+{
+	while ((unsigned long long)result->moved < total) {
+		size_t size = sizes_next(&outgoing.sizes);
+		ssize_t written;
+
+		if (size > total - result->moved)
+			size = total - result->moved;
+		pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
+		written = write(device, outgoing.buffer, size);
+		result->calls++;
+		if (written < 0) {
+			result->error = errno;
+			return;
+		}
+		result->moved += written;
+		outgoing.offset += written;
+	}
+}
+
+static void step_write(const char *argument, struct result *result)
+{
+	const char *rest;
+	unsigned long long total = parse_bytes(argument, &rest);
+
+	parse_sizes(&outgoing.sizes, rest);
+	write_bytes(total, result);
+}
+
+static void step_write1(const char *argument, struct result *result)
+{
+	size_t size = parse_bytes(argument, NULL);
+	ssize_t written;
+
+	if (size > BUFFER_SIZE)
+		usage("size too large", argument);
+	pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
+	written = write(device, outgoing.buffer, size);
+	result->calls = 1;
+	if (written < 0) {
+		result->error = errno;
+		return;
+	}
+	result->moved = written;
+	outgoing.offset += written;
+}
+
+/* Compare what has been read and move on */
+static void check_incoming(size_t length, struct result *result)
+{
+	ptrdiff_t at = pattern_compare(incoming.buffer, length, seed,
+				       incoming.offset);
+
+	if (at >= 0 && !result->mismatch) {
+		uint8_t expected;
+
+		result->mismatch = true;
+		result->mismatch_at = incoming.offset + at;
+		pattern_fill(&expected, 1, seed, result->mismatch_at);
+		snprintf(result->extra, sizeof(result->extra),
+			 ", \"expected_byte\": %u, \"actual_byte\": %u", expected,
+			 incoming.buffer[at]);
+	}
+	incoming.offset += length;
+	result->moved += length;
+}
+
+static void read_bytes(unsigned long long total, struct result *result)
+{
+	while ((unsigned long long)result->moved < total) {
+		size_t size = sizes_next(&incoming.sizes);
+		ssize_t count;
+
+		if (size > total - result->moved)
+			size = total - result->moved;
+		count = read(device, incoming.buffer, size);
+		result->calls++;
+		if (count < 0) {
+			result->error = errno;
+			return;
+		}
+		if (!count && size) {
+			result->eof = true;
+			return;
+		}
+		check_incoming(count, result);
+		if (result->mismatch)
+			return;
+	}
+}
+
+static void step_read(const char *argument, struct result *result)
+{
+	unsigned long long total = ~0ull;
+	const char *rest = argument + 3;
+
+	if (strncmp(argument, "eof", 3))
+		total = parse_bytes(argument, &rest);
+	parse_sizes(&incoming.sizes, rest);
+	read_bytes(total, result);
+}
+
+static void step_read1(const char *argument, struct result *result)
+{
+	size_t size = parse_bytes(argument, NULL);
+	ssize_t count;
+
+	if (size > BUFFER_SIZE)
+		usage("size too large", argument);
+	count = read(device, incoming.buffer, size);
+	result->calls = 1;
+	if (count < 0)
+		result->error = errno;
+	else if (!count && size)
+		result->eof = true;
+	else
+		check_incoming(count, result);
+}
+
+struct duplex {
+	unsigned long long total;
+	struct result *result;
+};
+
+static void *duplex_read(void *data)
+{
+	struct duplex *duplex = data;
+
+	read_bytes(duplex->total, duplex->result);
+	return NULL;
+}
+
+static void step_duplex(const char *argument, struct result *result)
+{
+	struct result reading = { 0 };
+	struct duplex duplex = { .result = &reading };
+	unsigned long long total;
+	const char *rest;
+	pthread_t thread;
+
+	total = parse_bytes(argument, &rest);
+	if (*rest != ',')
+		usage("expected WRITE,READ", argument);
+	duplex.total = parse_bytes(rest + 1, &rest);
+	parse_sizes(&outgoing.sizes, rest);
+	parse_sizes(&incoming.sizes, rest);
+
+	if (pthread_create(&thread, NULL, duplex_read, &duplex)) {
+		perror("tbstream_io: pthread_create");
+		exit(2);
+	}
+	write_bytes(total, result);
+	pthread_join(thread, NULL);
+	result->eof = reading.eof;
+	result->mismatch = reading.mismatch;
+	result->mismatch_at = reading.mismatch_at;
+	snprintf(result->extra, sizeof(result->extra),
+		 ", \"read\": %lld, \"read_errno\": %s%s%s", reading.moved,
+		 reading.error ? "\"" : "",
+		 reading.error ? strerrorname_np(reading.error) : "null",
+		 reading.error ? "\"" : "");
+}
+
+static void step_records(const char *argument, struct result *result)
+{
+	unsigned long id, count, max, i;
+	uint64_t state;
+
+	if (sscanf(argument, "%lu,%lu,%lu", &id, &count, &max) != 3 || max < 16 ||
+	    max > BUFFER_SIZE)
+		usage("expected ID,COUNT,MAX with MAX of 16 or more", argument);
+	state = seed + id;
+	for (i = 0; i < count; i++) {
+		uint32_t length = 16 + pattern_random(&state) % (max - 15);
+		uint32_t head[4] = { RECORD_MAGIC, id, i, length };
+		ssize_t written;
+
+		memcpy(outgoing.buffer, head, sizeof(head));
+		memset(outgoing.buffer + sizeof(head), (int)(id * 16 + i % 16),
+		       length - sizeof(head));
+		written = write(device, outgoing.buffer, length);
+		result->calls++;
+		if (written < 0) {
+			result->error = errno;
+			return;
+		}
+		result->moved += written;
+		if (written != (ssize_t)length) {
+			snprintf(result->extra, sizeof(result->extra),
+				 ", \"short\": %zd, \"record\": %u", written, length);
+			return;
+		}
+	}
+}
+
+static const struct {
+	const char *name;
+	short flag;
+} poll_names[] = {
+	{ "in", POLLIN }, { "out", POLLOUT }, { "rdhup", POLLRDHUP },
+	{ "hup", POLLHUP }, { "err", POLLERR }, { "pri", POLLPRI },
+	{ "nval", POLLNVAL },
+};
+
+static void step_poll(const char *argument, struct result *result)
+{
+	struct pollfd entry = { .fd = device };
+	char text[256], *events, *word, *rest;
+	size_t i, length;
+	int timeout;
+
+	snprintf(text, sizeof(text), "%s", argument);
+	events = strtok_r(text, ",", &rest);
+	word = strtok_r(NULL, ",", &rest);
+	if (!events || !word)
+		usage("expected EVENTS,MS", argument);
+	timeout = parse_bytes(word, NULL);
+	for (word = strtok_r(events, "+", &rest); word;
+	     word = strtok_r(NULL, "+", &rest)) {
+		for (i = 0; i < sizeof(poll_names) / sizeof(*poll_names); i++)
+			if (!strcmp(word, poll_names[i].name))
+				entry.events |= poll_names[i].flag;
+	}
+	result->moved = poll(&entry, 1, timeout);
+	if (result->moved < 0) {
+		result->error = errno;
+		return;
+	}
+	length = snprintf(result->extra, sizeof(result->extra), ", \"events\": [");
+	for (i = 0; i < sizeof(poll_names) / sizeof(*poll_names); i++) {
+		if (entry.revents & poll_names[i].flag)
+			length += snprintf(result->extra + length,
+					   sizeof(result->extra) - length,
+					   "%s\"%s\"",
+					   result->extra[length - 1] == '[' ? "" : ", ",
+					   poll_names[i].name);
+	}
+	snprintf(result->extra + length, sizeof(result->extra) - length, "]");
+}
+
+static void step_fsync(const char *argument, struct result *result)
+{
+	(void)argument;
+	if (fsync(device))
+		result->error = errno;
+}
+
+static void step_fdatasync(const char *argument, struct result *result)
+{
+	(void)argument;
+	if (fdatasync(device))
+		result->error = errno;
+}
+
+static void step_fionread(const char *argument, struct result *result)
+{
+	int bytes = -1;
+
+	(void)argument;
+	if (ioctl(device, FIONREAD, &bytes))
+		result->error = errno;
+	result->moved = bytes;
+}
+
+static void step_lseek(const char *argument, struct result *result)
+{
+	(void)argument;
+	if (lseek(device, 0, SEEK_CUR) < 0)
+		result->error = errno;
+}
+
+static void step_close(const char *argument, struct result *result)
+{
+	(void)argument;
+	if (close(device))
+		result->error = errno;
+	device = -1;
+}
+
+static void make_pipe(int *ends)
+{
+	if (pipe2(ends, O_CLOEXEC)) {
+		perror("tbstream_io: pipe");
+		exit(2);
+	}
+}
+
+static void step_splice_in(const char *argument, struct result *result)
+{
+	unsigned long long total = parse_bytes(argument, NULL);
+	int ends[2];
+
+	make_pipe(ends);
+	while ((unsigned long long)result->moved < total && !result->error) {
+		size_t size = total - result->moved < 65536 ? total - result->moved : 65536;
+		size_t left;
+
+		pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
+		if (write(ends[1], outgoing.buffer, size) != (ssize_t)size) {
+			perror("tbstream_io: write to a pipe");
+			exit(2);
+		}
+		for (left = size; left;) {
+			ssize_t moved = splice(ends[0], NULL, device, NULL, left, 0);
+
+			result->calls++;
+			if (moved <= 0) {
+				result->error = moved ? errno : EIO;
+				break;
+			}
+			left -= moved;
+			result->moved += moved;
+			outgoing.offset += moved;
+		}
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void step_splice_out(const char *argument, struct result *result)
+{
+	unsigned long long total = parse_bytes(argument, NULL);
+	int ends[2];
+
+	make_pipe(ends);
+	while ((unsigned long long)result->moved < total && !result->mismatch) {
+		size_t size = total - result->moved < 65536 ? total - result->moved : 65536;
+		ssize_t moved = splice(device, NULL, ends[1], NULL, size, 0);
+
+		result->calls++;
+		if (moved < 0) {
+			result->error = errno;
+			break;
+		}
+		if (!moved) {
+			result->eof = true;
+			break;
+		}
+		if (read(ends[0], incoming.buffer, moved) != moved) {
+			perror("tbstream_io: read from a pipe");
+			exit(2);
+		}
+		check_incoming(moved, result);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static int make_file(void)
+{
+	int file = memfd_create("tbstream_io", MFD_CLOEXEC);
+
+	if (file < 0) {
+		perror("tbstream_io: memfd_create");
+		exit(2);
+	}
+	return file;
+}
+
+static void step_sendfile_in(const char *argument, struct result *result)
+{
+	unsigned long long total = parse_bytes(argument, NULL);
+	int file = make_file();
+	off_t offset = 0;
+
+	if (total > BUFFER_SIZE)
+		usage("at most 4m here", argument);
+	pattern_fill(outgoing.buffer, total, seed, outgoing.offset);
+	if (write(file, outgoing.buffer, total) != (ssize_t)total) {
+		perror("tbstream_io: write to a file");
+		exit(2);
+	}
+	while ((unsigned long long)result->moved < total) {
+		ssize_t moved = sendfile(device, file, &offset,
+					 total - result->moved);
+
+		result->calls++;
+		if (moved <= 0) {
+			result->error = moved ? errno : EIO;
+			break;
+		}
+		result->moved += moved;
+		outgoing.offset += moved;
+	}
+	close(file);
+}
+
+static void step_sendfile_out(const char *argument, struct result *result)
+{
+	size_t total = parse_bytes(argument, NULL);
+	int file = make_file();
+	ssize_t moved;
+
+	if (total > BUFFER_SIZE)
+		usage("at most 4m here", argument);
+	moved = sendfile(file, device, NULL, total);
+	if (moved < 0)
+		result->error = errno;
+	else if (pread(file, incoming.buffer, moved, 0) == moved)
+		check_incoming(moved, result);
+	close(file);
+}
+
+static void step_seed(const char *argument, struct result *result)
+{
+	(void)result;
+	seed = parse_bytes(argument, NULL);
+	incoming.offset = 0;
+	outgoing.offset = 0;
+}
+
+static void step_attr(const char *argument, struct result *result)
+{
+	const char *value = strchr(argument, '=');
+	char path[512];
+	ssize_t written;
+	int file;
+
+	if (!value)
+		usage("expected FILE=VALUE", argument);
+	snprintf(path, sizeof(path), "%.*s", (int)(value - argument), argument);
+	value++;
+	file = open(path, O_WRONLY | O_CLOEXEC);
+	if (file < 0) {
+		result->error = errno;
+		return;
+	}
+	written = write(file, value, strlen(value));
+	if (written < 0)
+		result->error = errno;
+	else
+		result->moved = written;
+	close(file);
+}
+
+static void step_mkdir(const char *argument, struct result *result)
+{
+	if (mkdir(argument, 0755))
+		result->error = errno;
+}
+
+static void step_rmdir(const char *argument, struct result *result)
+{
+	if (rmdir(argument))
+		result->error = errno;
+}
+
+static void step_touch(const char *argument, struct result *result)
+{
+	int file = open(argument, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+	if (file < 0)
+		result->error = errno;
+	else
+		close(file);
+}
+
+static void step_await(const char *argument, struct result *result)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	char path[256], *comma;
+	double end;
+
+	snprintf(path, sizeof(path), "%s", argument);
+	comma = strrchr(path, ',');
+	if (!comma)
+		usage("expected FILE,MS", argument);
+	*comma = '\0';
+	end = now_ms() + parse_bytes(comma + 1, NULL);
+	while (access(path, F_OK)) {
+		if (now_ms() >= end) {
+			result->error = ETIMEDOUT;
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* --- Main ------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	void (*run)(const char *argument, struct result *result);
+} steps[] = {
+	{ "open", step_open },
+	{ "seed", step_seed },
+	{ "write", step_write },
+	{ "write1", step_write1 },
+	{ "read", step_read },
+	{ "read1", step_read1 },
+	{ "duplex", step_duplex },
+	{ "records", step_records },
+	{ "poll", step_poll },
+	{ "fsync", step_fsync },
+	{ "fdatasync", step_fdatasync },
+	{ "fionread", step_fionread },
+	{ "lseek", step_lseek },
+	{ "close", step_close },
+	{ "splice-in", step_splice_in },
+	{ "splice-out", step_splice_out },
+	{ "sendfile-in", step_sendfile_in },
+	{ "sendfile-out", step_sendfile_out },
+	{ "attr", step_attr },
+	{ "mkdir", step_mkdir },
+	{ "rmdir", step_rmdir },
+	{ "touch", step_touch },
+	{ "await", step_await },
+};
+
+/* As a JSON string; what is no printable ASCII shows as its bytes */
+static void print_string(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		unsigned char c = *text;
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < ' ' || c > '~')
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
+static void report(const char *text, const struct result *result, double ms)
+{
+	printf("{\"step\": ");
+	print_string(text);
+	printf(", \"ret\": %lld, \"errno\": ", result->moved);
+	if (result->error)
+		printf("\"%s\"", strerrorname_np(result->error));
+	else
+		printf("null");
+	printf(", \"ms\": %.1f, \"calls\": %lu, \"eof\": %s", ms, result->calls,
+	       result->eof ? "true" : "false");
+	if (result->mismatch)
+		printf(", \"mismatch\": %llu",
+		       (unsigned long long)result->mismatch_at);
+	printf("%s}\n", result->extra);
+	fflush(stdout);
+}
+
+static bool step(const char *text)
+{
+	size_t length = strcspn(text, "=");
+	const char *argument = text[length] ? text + length + 1 : "";
+	struct result result = { 0 };
+	double begin;
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+		if (strlen(steps[i].name) == length &&
+		    !strncmp(text, steps[i].name, length))
+			break;
+	if (i == sizeof(steps) / sizeof(*steps))
+		usage("unknown step", text);
+
+	begin = now_ms();
+	steps[i].run(argument, &result);
+	report(text, &result, now_ms() - begin);
+	failed |= result.error || result.mismatch;
+	return steps[i].run != step_open || !result.error;
+}
+
+int main(int argc, char **argv)
+{
+	int i;
+
+	if (argc < 2)
+		usage("no step", "");
+	incoming.buffer = malloc(BUFFER_SIZE);
+	outgoing.buffer = malloc(BUFFER_SIZE);
+	if (!incoming.buffer || !outgoing.buffer) {
+		perror("tbstream_io: malloc");
+		return 2;
+	}
+	for (i = 1; i < argc; i++)
+		if (!step(argv[i]))
+			break;
+	return failed;
+}
