@@ -105,6 +105,11 @@ void usim_event(struct usim *sim, const struct usim_host *host, const char *even
 	log_write(sim, host, event, NULL, detail);
 }
 
+static bool is_warning(const struct usim *sim, enum usim_rule rule)
+{
+	return usim_rule_info(rule)->warning && !sim->strict[rule];
+}
+
 /**
  * usim_rule_broken() - a guest broke a rule
  * @host: the guest
@@ -126,7 +131,7 @@ void usim_rule_broken(struct usim_host *host, enum usim_rule rule, const char *f
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-	log_write(sim, host, info->warning ? "warning" : "violation", info, detail);
+	log_write(sim, host, is_warning(sim, rule) ? "warning" : "violation", info, detail);
 }
 
 /**
@@ -183,9 +188,9 @@ struct json_object *usim_log_violations(const struct usim *sim)
 
 			if (!n)
 				continue;
-			add_count(info->warning ? warnings : violations, info->name, n);
+			add_count(is_warning(sim, r) ? warnings : violations, info->name, n);
 			add_count(mine, info->name, n);
-			if (info->warning)
+			if (is_warning(sim, r))
 				total_warnings += n;
 			else
 				total += n;

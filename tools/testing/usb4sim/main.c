@@ -36,7 +36,7 @@ static struct usim_source signals = { .fd = -1 };
 static const char usage[] =
 	"usage: usb4sim --host name=NAME,socket=PATH[,OPTION...] [--host ...]\n"
 	"               [--cable NAME:PORT,NAME:PORT ...] --control PATH\n"
-	"               [--log PATH] [--debug]\n"
+	"               [--log PATH] [--strict RULE[,RULE...]] [--debug]\n"
 	"\n"
 	"  --host      a virtual host; OPTIONs are\n"
 	"                profile=intel|amd   12 or 3 rings (default intel)\n"
@@ -47,6 +47,7 @@ static const char usage[] =
 	"  --cable     connects two ports; PORT is the number of the lane 0 adapter: 1, 3, ...\n"
 	"  --control   socket for usb4simctl\n"
 	"  --log       event log, a JSON object on each line\n"
+	"  --strict    count these warnings as violations, or all of them: all\n"
 	"  --debug     describe events on standard error\n"
 	"\n"
 	"Prints \"ready\" when virtual machines can connect.\n";
@@ -141,6 +142,25 @@ static int add_host(const char *arg)
 	}
 	free(config.name);
 	free(config.socket);
+	return ret;
+}
+
+static int add_strict(const char *arg)
+{
+	char *copy = strdup(arg), *save = NULL, *word;
+	enum usim_rule rule;
+	int ret = copy ? 0 : -ENOMEM;
+
+	for (word = copy ? strtok_r(copy, ",", &save) : NULL; word && !ret;
+	     word = strtok_r(NULL, ",", &save)) {
+		if (!strcmp(word, "all"))
+			memset(sim.strict, true, sizeof(sim.strict));
+		else if (usim_rule_find(word, &rule))
+			sim.strict[rule] = true;
+		else
+			ret = option_error("--strict: there is no rule %s", word);
+	}
+	free(copy);
 	return ret;
 }
 
@@ -264,6 +284,7 @@ static int parse_options(int argc, char **argv, const char **control, const char
 		{ "cable", required_argument, NULL, 'C' },
 		{ "control", required_argument, NULL, 's' },
 		{ "log", required_argument, NULL, 'l' },
+		{ "strict", required_argument, NULL, 'S' },
 		{ "debug", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -283,6 +304,9 @@ static int parse_options(int argc, char **argv, const char **control, const char
 			break;
 		case 'l':
 			*log = optarg;
+			break;
+		case 'S':
+			ret = add_strict(optarg);
 			break;
 		case 'd':
 			sim.log.debug = true;

@@ -9,6 +9,8 @@
  * what the hardware was found to need.
  */
 
+#include <string.h>
+
 #include "rules.h"
 
 static const struct usim_rule_info rules[USIM_RULE_COUNT] = {
@@ -60,7 +62,8 @@ static const struct usim_rule_info rules[USIM_RULE_COUNT] = {
 		"nhi_regs.h REG_RX_OPTIONS_BASE: EOF/SOF mask" },
 	[USIM_RULE_VECTOR_UNSET] = { "interrupt-vector-unset", true,
 		"USB4 ch. 12: interrupt enabled for an MSI-X vector that is not set up" },
-	[USIM_RULE_RING_STOPPED_WITH_PATH] = { "ring-stopped-with-path-enabled", false,
+	/* The stream driver of Linux 7.3 does this, apparently unharmed. */
+	[USIM_RULE_RING_STOPPED_WITH_PATH] = { "ring-stopped-with-path-enabled", true,
 		"thunderbolt_net tbnet_tear_down(): disable paths before stopping rings" },
 	[USIM_RULE_RING_STOPPED_ARMED] = { "ring-stopped-with-interrupt-enabled", true,
 		"nhi.c tb_ring_stop(): interrupt off before ring valid is cleared" },
@@ -109,4 +112,24 @@ static const struct usim_rule_info rules[USIM_RULE_COUNT] = {
 const struct usim_rule_info *usim_rule_info(enum usim_rule rule)
 {
 	return &rules[rule];
+}
+
+/**
+ * usim_rule_find() - look up a rule by name
+ * @name: its name
+ * @rule: the rule is stored here
+ *
+ * Return: false if there is none of that name.
+ */
+bool usim_rule_find(const char *name, enum usim_rule *rule)
+{
+	unsigned int i;
+
+	for (i = 0; i < USIM_RULE_COUNT; i++) {
+		if (strcmp(rules[i].name, name))
+			continue;
+		*rule = i;
+		return true;
+	}
+	return false;
 }

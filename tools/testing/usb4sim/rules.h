@@ -82,5 +82,6 @@ struct usim_rule_info {
 };
 
 const struct usim_rule_info *usim_rule_info(enum usim_rule rule);
+bool usim_rule_find(const char *name, enum usim_rule *rule);
 
 #endif

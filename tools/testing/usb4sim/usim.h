@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "rules.h"
 
 #define USIM_MAX_HOSTS	8
 #define USIM_MAX_CABLES	8
@@ -29,6 +30,7 @@ struct usim_monitor;
  * @ncables: how many
  * @monitor: control socket, or NULL
  * @started: usim_now() at the start
+ * @strict: warnings that count as violations
  */
 struct usim {
 	struct usim_loop loop;
@@ -39,6 +41,7 @@ struct usim {
 	unsigned int ncables;
 	struct usim_monitor *monitor;
 	uint64_t started;
+	bool strict[USIM_RULE_COUNT];
 };
 
 #endif
