@@ -6,6 +6,7 @@
 
 #include <kunit/test.h>
 #include <linux/slab.h>
+#include <linux/utsname.h>
 
 #include "stream.h"
 
@@ -189,14 +190,16 @@ static void as_many_streams_as_are_allowed_fit_into_a_block(struct kunit *test)
 {
 	struct tb_property_dir *root, *service, *network;
 	char name[TBSTREAM_NAME_MAX + 1];
+	char host[__NEW_UTS_LEN + 1];
 	int i;
 
 	root = new_root(test, &service);
-	/* What the core and thunderbolt_net have beside us, with long names */
+	/* What the core and thunderbolt_net have beside us, with the longest name */
+	memset(host, 'h', sizeof(host) - 1);
+	host[sizeof(host) - 1] = '\0';
 	add_value(test, root, "vendorid", 0x1d6b);
 	KUNIT_ASSERT_EQ(test, tb_property_add_text(root, "vendorid", "Linux"), 0);
-	KUNIT_ASSERT_EQ(test, tb_property_add_text(root, "deviceid",
-						   "a-host-name-of-sixty-four-characters-is-what-linux-allows-at-most"), 0);
+	KUNIT_ASSERT_EQ(test, tb_property_add_text(root, "deviceid", host), 0);
 	add_value(test, root, "deviceid", 0x4);
 	add_value(test, root, "devicerv", 0x80000100);
 	add_value(test, root, "maxhopid", 11);

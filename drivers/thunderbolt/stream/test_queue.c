@@ -30,7 +30,7 @@ static void new_queue_is_empty_and_one_slot_short_of_the_ring(struct kunit *test
 	KUNIT_EXPECT_EQ(test, tbstream_queue_withdraw(&queue), 0);
 }
 
-static void every_ring_size_has_a_slot_for_each_descriptor(struct kunit *test)
+static void every_ring_size_has_a_slot_per_descriptor(struct kunit *test)
 {
 	struct tbstream_queue queue;
 	u32 size;
@@ -173,7 +173,7 @@ static void frame_length_ignores_bits_beyond_its_field(struct kunit *test)
 
 static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(new_queue_is_empty_and_one_slot_short_of_the_ring),
-	KUNIT_CASE(every_ring_size_has_a_slot_for_each_descriptor),
+	KUNIT_CASE(every_ring_size_has_a_slot_per_descriptor),
 	KUNIT_CASE(frame_moves_from_posted_to_complete_to_taken),
 	KUNIT_CASE(unread_frames_take_space),
 	KUNIT_CASE(withdraw_takes_back_only_what_is_in_flight),
