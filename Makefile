@@ -1,5 +1,92 @@
 # SPDX-License-Identifier: GPL-2.0-only
-KDIR ?= /lib/modules/$(shell uname -r)/build
+#
+# thunderbolt_stream: byte streams between two hosts over USB4 and Thunderbolt
+#
+# "make help" says what there is to make.
 
-modules:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+LAB  := tools/testing/lab
+# Nothing of this make concerns those that the scripts start
+RUN  := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+
+modules: ## Build the module for the running kernel (KVER= or KDIR= for another)
+modules: headers
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules
+
+install: ## Install the module into updates/, where it wins over the kernel's own
+install: modules
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
+		INSTALL_MOD_DIR=updates modules_install
+	@depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) \
+		"$$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)"
+
+headers:
+	@if [ ! -e "$(KDIR)/Makefile" ]; then \
+		echo "There are no kernel headers in $(KDIR)." >&2; \
+		echo "They are needed to build the module. On Debian and its relatives:" >&2; \
+		echo "    apt-get install linux-headers-$(KVER)" >&2; \
+		echo "For a kernel elsewhere: make KDIR=/path/to/its/build/directory" >&2; \
+		echo "To try the driver without installing it on this machine: make demo" >&2; \
+		exit 1; \
+	fi
+
+demo: ## Two virtual hosts and a cable: backups over /dev/tbstreamX (as root)
+	@$(RUN) $(LAB)/tblab demo
+
+lab: ## Two virtual hosts and a cable: a root shell on each, to play with (as root)
+	@$(RUN) $(LAB)/tblab shell
+
+check: ## All tests that need no hardware (as root); T="STAGE..." for some of them
+	+@$(RUN) scripts/check $(T)
+
+# If tests fail, the last line shall be the count of results. Without -q make would
+# add one of its own; what has a "+" is run all the same.
+ifeq ($(MAKECMDGOALS),check)
+MAKEFLAGS += -q
+endif
+
+setup: ## Only make the lab: Debian, two kernels, QEMU in build/root (as root)
+	@$(RUN) $(LAB)/setup
+
+usb4sim-check: ## Only the simulator's unit tests (as root)
+usb4sim-check: setup
+	@$(RUN) $(LAB)/enter make -C tools/testing/usb4sim check
+
+kunit: ## Only the driver's KUnit tests, in a user mode kernel (as root)
+kunit: setup
+	@$(RUN) $(LAB)/enter scripts/kunit $(T)
+
+style: ## Only what needs no run: warnings, sparse, checkpatch, ... (as root)
+style: setup
+	@$(RUN) $(LAB)/enter scripts/style $(T)
+
+lab-check: ## Only the tests on virtual hosts (as root); T="PATTERN..." for some
+	@$(RUN) $(LAB)/tblab test $(T)
+
+clean: ## Remove what was built, but not the lab's Debian and its downloads
+	@find . \( -path ./.git -o -path ./build \) -prune -o -type f \
+		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
+		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) \
+		-exec rm -f {} +
+	@rm -rf build/modules build/usb4sim build/kunit build/linux-6.12 \
+		build/style build/check
+
+distclean: ## Remove everything that is not source, the lab included (as root)
+distclean: clean
+	@if [ -e build/lab.lock ] && ! flock -n build/lab.lock true; then \
+		echo "The lab is running; stop it first." >&2; \
+		exit 1; \
+	fi
+	@rm -rf --one-file-system build
+
+help: ## This list
+	@echo "make [TARGET]   the first one is the default"
+	@echo
+	@awk -F ': ## ' '/^[a-z0-9-]+: ## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "What needs root makes a Debian system in build/root and works inside it;"
+	@echo "on this machine itself only debootstrap is installed, if it is missing."
+
+.PHONY: modules install headers demo lab check setup usb4sim-check kunit style \
+	lab-check clean distclean help
