@@ -129,6 +129,10 @@ void sim_start(struct sim *sim, const struct sim_config *config)
 		argv[argc++] = "--cable";
 		argv[argc++] = (char *)cable;
 	}
+	if (config->strict) {
+		argv[argc++] = "--strict";
+		argv[argc++] = (char *)config->strict;
+	}
 	argv[argc++] = "--control";
 	argv[argc++] = sim->control;
 	argv[argc++] = "--log";

@@ -20,12 +20,14 @@
  * @options: More ",key=value" text for both hosts, or NULL
  * @cables: Cables, "alpha:1,beta:1" if there is none
  * @no_cable: Leave the hosts unconnected
+ * @strict: Warnings to count as violations, or NULL
  */
 struct sim_config {
 	const char *profile[SIM_HOSTS];
 	const char *options;
 	const char *cables[SIM_CABLES];
 	bool no_cable;
+	const char *strict;
 };
 
 /**

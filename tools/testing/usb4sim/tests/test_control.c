@@ -302,7 +302,7 @@ TEST(odd_sizes, "packets that are too short or not whole dwords are ignored")
 	host_close(a);
 }
 
-TEST(short_with_crc, "packets that are too short for their type but have a good checksum are survived")
+TEST(short_with_crc, "packets too short for their type, with a good checksum, are survived")
 {
 	static const uint32_t dw[3] = { 0, 0, 4 << 13 | SPACE_ROUTER << 25 };
 	unsigned int count, pdf;

@@ -267,7 +267,7 @@ TEST(random_packets, "random control packets harm nobody else")
 
 			for (n = 0; n < PACKET_DWORDS; n++)
 				dw[n] = nasty();
-			/* Mostly routes that are looked at at all */
+			/* Mostly routes that mean something */
 			if (below(4))
 				dw[0] = 0;
 			if (below(4))

@@ -525,6 +525,7 @@ TEST(dma_beyond_file, "memory that is mapped beyond the end of its file is survi
 TEST(dma_file_shrinks, "guest memory whose file is cut short does not kill the simulator")
 {
 	static const uint32_t dw[3] = { 0, 0, 1 << 13 | SPACE_ROUTER << 25 };
+	static const uint32_t info[4] = { sizeof(info) };
 	struct host host;
 	static struct sim sim;
 
@@ -538,7 +539,7 @@ TEST(dma_file_shrinks, "guest memory whose file is cut short does not kill the s
 	/* Our own view is gone as well, so only the doorbells are left. */
 	host_set(&host, NHI_TX_RING(0) + NHI_RING_INDEX, 9u << 16);
 	host_set(&host, NHI_TX_RING(0) + NHI_RING_INDEX, 3u << 16);
-	vfu_send(&host.vfu, VFU_GET_INFO, 0, (uint32_t[4]){ 16 }, 16, -1);
+	vfu_send(&host.vfu, VFU_GET_INFO, 0, info, sizeof(info), -1);
 	vfu_rejected(&host.vfu);
 	host_close(&host);
 	check_served(&sim, SIM_ALPHA);
@@ -996,6 +997,7 @@ TEST(arguments_bad, "bad command lines end with a message and without a socket")
 		"--host name=alpha,socket=%s/a --host name=alpha,socket=%s/b --control %s/c",
 		"--host name=alpha,socket=/nonexistent/a --control %s/c",
 		"--host name=alpha,socket=%s/a --control /nonexistent/c",
+		"--host name=alpha,socket=%s/a --strict no-such-rule --control %s/c",
 	};
 	const char *dir = harness_dir();
 	char command[2048], args[1024], line[256];

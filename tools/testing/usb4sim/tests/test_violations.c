@@ -22,11 +22,18 @@ static struct host *const hb = &host[SIM_BETA];
 static struct stream *const a = &end[SIM_ALPHA];
 static struct stream *const b = &end[SIM_BETA];
 
-static void start(void)
+static void start_strict(const char *strict)
 {
-	pair_start(host, &sim, NULL);
+	struct sim_config config = { .strict = strict };
+
+	pair_start(host, &sim, &config);
 	stream_init(a, ha, RING, 16, TO_BETA, TO_ALPHA);
 	stream_init(b, hb, RING, 16, TO_ALPHA, TO_BETA);
+}
+
+static void start(void)
+{
+	start_strict(NULL);
 }
 
 static void start_streams(void)
@@ -372,6 +379,34 @@ TEST(vector_unset, "an interrupt for a vector without eventfd is a warning")
 TEST(stopped_with_path, "stopping a ring under an enabled path is a warning")
 {
 	start_streams();
+	ring_stop(&a->rx);
+	check_warning("ring-stopped-with-path-enabled");
+}
+
+static void check_strict(const char *strict)
+{
+	start_strict(strict);
+	stream_start(a);
+	stream_start(b);
+	ring_stop(&a->rx);
+	check_violation("ring-stopped-with-path-enabled");
+}
+
+TEST(strict_one, "a warning named by --strict is a violation")
+{
+	check_strict("pdf-not-distinct,ring-stopped-with-path-enabled");
+}
+
+TEST(strict_all, "--strict all makes every warning a violation")
+{
+	check_strict("all");
+}
+
+TEST(strict_other, "a warning not named by --strict stays a warning")
+{
+	start_strict("pdf-not-distinct");
+	stream_start(a);
+	stream_start(b);
 	ring_stop(&a->rx);
 	check_warning("ring-stopped-with-path-enabled");
 }

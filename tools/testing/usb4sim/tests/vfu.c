@@ -16,8 +16,7 @@
 #define MAX_FDS		32
 
 static const char version_text[] =
-	"{\"capabilities\":{\"max_msg_fds\":8,\"max_data_xfer_size\":1048576,"
-	"\"pgsizes\":4096,\"max_dma_maps\":65535,\"write_multiple\":true}}";
+	"{\"capabilities\":{\"max_msg_fds\":8,\"write_multiple\":true}}";
 
 /**
  * vfu_try_connect() - connect without insisting
