@@ -10,6 +10,9 @@ LAB  := tools/testing/lab
 # Nothing of this make concerns those that the scripts start
 RUN  := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
+# Distributions keep their signing key to themselves; without one, do not try
+UNSIGNED := $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
 modules: ## Build the module for the running kernel (KVER= or KDIR= for another)
 modules: headers
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules
@@ -17,7 +20,7 @@ modules: headers
 install: ## Install the module into updates/, where it wins over the kernel's own
 install: modules
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
-		INSTALL_MOD_DIR=updates modules_install
+		INSTALL_MOD_DIR=updates $(UNSIGNED) modules_install
 	@depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) \
 		"$$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)"
 
