@@ -126,15 +126,14 @@ int tbstream_check_service(const char *name)
 	char canonical[TBSTREAM_SERVICE_NAME_MAX + 1];
 	unsigned int domain, index;
 	unsigned long long route;
+	uuid_t uuid;
 
 	if (strlen(name) > TBSTREAM_SERVICE_NAME_MAX)
 		return -ENAMETOOLONG;
 
-	if (strlen(name) == UUID_STRING_LEN) {
-		uuid_t uuid;
-
-		return uuid_parse(name, &uuid) ? -EINVAL : 0;
-	}
+	/* A sysfs name can be as long as a UUID, but not look like one */
+	if (strlen(name) == UUID_STRING_LEN && !uuid_parse(name, &uuid))
+		return 0;
 
 	if (sscanf(name, "%u-%llx.%u", &domain, &route, &index) != 3)
 		return -EINVAL;

@@ -207,7 +207,7 @@ static void tbstream_rx_complete(struct tbstream_tunnel *tunnel,
 /* Tell those whom newly arrived frames concern */
 static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before)
 {
-	wake_up_interruptible_poll(&tunnel->rx.wait, EPOLLIN | EPOLLRDNORM);
+	wake_up_poll(&tunnel->rx.wait, EPOLLIN | EPOLLRDNORM);
 
 	if (READ_ONCE(tunnel->session.peer_closes) == closes_before)
 		return;
@@ -468,7 +468,8 @@ static void tbstream_tx_complete(struct tbstream_tunnel *tunnel,
 
 static void tbstream_tx_news(struct tbstream_tunnel *tunnel)
 {
-	wake_up_interruptible_poll(&tunnel->tx.wait, EPOLLOUT | EPOLLWRNORM);
+	/* close(2) sleeps killable but not interruptible */
+	wake_up_poll(&tunnel->tx.wait, EPOLLOUT | EPOLLWRNORM);
 }
 
 static void tbstream_tx_callback(struct tb_ring *ring,
