@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of who gets which HopID: an XDomain without a cable, whose HopIDs are
+ * the core's own allocators.
+ */
+
+#include <kunit/test.h>
+#include <linux/idr.h>
+#include <linux/slab.h>
+
+#include "stream.h"
+
+#define MAX_HOPID	15
+
+static const uuid_t lower_uuid =
+	UUID_INIT(0x10000000, 0x0000, 0x4000, 0x80, 0, 0, 0, 0, 0, 0, 0x01);
+static const uuid_t higher_uuid =
+	UUID_INIT(0x10000000, 0x0000, 0x4000, 0x80, 0, 0, 0, 0, 0, 0, 0x02);
+
+/**
+ * struct world - A peer and two streams that lead to it
+ * @xd: The other host
+ * @remote_uuid: Its UUID
+ * @released: The last reference to @xd is gone
+ * @service: Its "stream" service
+ * @peer: The same for the driver
+ * @a: A stream called "a", nothing requested
+ * @b: A stream called "b", nothing requested
+ */
+struct world {
+	struct tb_xdomain xd;
+	uuid_t remote_uuid;
+	bool released;
+	struct tb_service service;
+	struct tbstream_peer peer;
+	struct tbstream a;
+	struct tbstream b;
+};
+
+static void release_xdomain(struct device *dev)
+{
+	container_of(dev, struct world, xd.dev)->released = true;
+}
+
+static void init_stream(struct world *world, struct tbstream *stream, const char *name)
+{
+	strscpy(stream->name, name);
+	strscpy(stream->service, "0-1.0");
+	stream->dir[TBSTREAM_IN].requested = TBSTREAM_HOPID_UNSET;
+	stream->dir[TBSTREAM_OUT].requested = TBSTREAM_HOPID_UNSET;
+	stream->peer = &world->peer;
+	mutex_lock(&tbstream_lock);
+	list_add_tail(&stream->list, &tbstream_streams);
+	mutex_unlock(&tbstream_lock);
+}
+
+static int hopid_init(struct kunit *test)
+{
+	struct world *world = kunit_kzalloc(test, sizeof(*world), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, world);
+	test->priv = world;
+
+	world->remote_uuid = higher_uuid;
+	world->xd.remote_uuid = &world->remote_uuid;
+	world->xd.local_uuid = &lower_uuid;
+	world->xd.local_max_hopid = MAX_HOPID;
+	world->xd.remote_max_hopid = MAX_HOPID;
+	world->xd.dev.release = release_xdomain;
+	mutex_init(&world->xd.lock);
+	ida_init(&world->xd.in_hopids);
+	ida_init(&world->xd.out_hopids);
+	device_initialize(&world->xd.dev);
+
+	world->service.key = TBSTREAM_SERVICE_KEY;
+	world->peer.svc = &world->service;
+	world->peer.xd = &world->xd;
+	INIT_LIST_HEAD(&world->peer.tunnels);
+
+	init_stream(world, &world->a, "a");
+	init_stream(world, &world->b, "b");
+	return 0;
+}
+
+/* After each case, whatever it did: every HopID and every reference is given back */
+static void hopid_exit(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	mutex_lock(&tbstream_lock);
+	list_del(&world->a.list);
+	list_del(&world->b.list);
+	tbstream_hopids_release(&world->a);
+	tbstream_hopids_release(&world->b);
+	mutex_unlock(&tbstream_lock);
+
+	KUNIT_EXPECT_TRUE(test, ida_is_empty(&world->xd.in_hopids));
+	KUNIT_EXPECT_TRUE(test, ida_is_empty(&world->xd.out_hopids));
+	tb_property_free_dir(world->xd.remote_properties);
+	KUNIT_EXPECT_FALSE(test, world->released);
+	put_device(&world->xd.dev);
+	KUNIT_EXPECT_TRUE(test, world->released);
+}
+
+static int request(struct tbstream *stream, enum tbstream_dir which, int hopid)
+{
+	guard(mutex)(&tbstream_lock);
+	return tbstream_hopid_request(stream, which, hopid);
+}
+
+static void release(struct tbstream *stream)
+{
+	guard(mutex)(&tbstream_lock);
+	tbstream_hopids_release(stream);
+}
+
+static bool settle(struct world *world)
+{
+	guard(mutex)(&tbstream_lock);
+	return tbstream_hopids_settle(&world->peer);
+}
+
+static int agree(struct tbstream *stream)
+{
+	guard(mutex)(&tbstream_lock);
+	return tbstream_hopids_agree(stream);
+}
+
+static bool final(struct tbstream *stream)
+{
+	guard(mutex)(&tbstream_lock);
+	return tbstream_hopids_final(stream);
+}
+
+static int in_of(const struct tbstream *stream)
+{
+	return tbstream_hopid_value(stream->dir[TBSTREAM_IN].hopid);
+}
+
+static int out_of(const struct tbstream *stream)
+{
+	return tbstream_hopid_value(stream->dir[TBSTREAM_OUT].hopid);
+}
+
+static void expect_hopids(struct kunit *test, const struct tbstream *stream, int in, int out)
+{
+	KUNIT_EXPECT_EQ_MSG(test, in_of(stream), in, "in of '%s'", stream->name);
+	KUNIT_EXPECT_EQ_MSG(test, out_of(stream), out, "out of '%s'", stream->name);
+}
+
+/* The peer says about its stream @name what is its in and its out, and nothing else */
+static void peer_says(struct kunit *test, const char *name, u32 in, u32 out, u32 automatic)
+{
+	const struct tbstream_advert advert = {
+		.in_hopid = in, .out_hopid = out, .automatic = automatic,
+	};
+	struct tb_property_dir *root, *service, *dir;
+	struct world *world = test->priv;
+
+	root = tb_property_create_dir(NULL);
+	KUNIT_ASSERT_NOT_NULL(test, root);
+	service = tbstream_props_service_dir();
+	KUNIT_ASSERT_NOT_NULL(test, service);
+	dir = tbstream_props_build(&advert, &higher_uuid, world->xd.local_uuid);
+	KUNIT_ASSERT_NOT_NULL(test, dir);
+	KUNIT_ASSERT_EQ(test, tb_property_add_dir(service, name, dir), 0);
+	KUNIT_ASSERT_EQ(test, tb_property_add_dir(root, TBSTREAM_SERVICE_KEY, service), 0);
+
+	tb_property_free_dir(world->xd.remote_properties);
+	world->xd.remote_properties = root;
+	world->xd.remote_property_block_gen++;
+}
+
+#define BOTH_AUTOMATIC	(TBSTREAM_AUTOMATIC_IN | TBSTREAM_AUTOMATIC_OUT)
+
+static void automatic_leaves_8_to_thunderbolt_net(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, -1), 0);
+	expect_hopids(test, &world->a, 9, 9);
+	expect_hopids(test, &world->b, 10, 0);
+}
+
+static void automatic_fails_when_all_are_taken(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	world->xd.local_max_hopid = 9;
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, -1), -EBUSY);
+	expect_hopids(test, &world->b, 0, 0);
+	KUNIT_EXPECT_EQ(test, world->b.dir[TBSTREAM_IN].requested, TBSTREAM_HOPID_UNSET);
+}
+
+static void manual_is_exactly_that(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 12), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 8), 0);
+	expect_hopids(test, &world->a, 12, 8);
+}
+
+static void taken_hopid_is_busy_and_nothing_changes(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 12), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 11), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 12), -EBUSY);
+	expect_hopids(test, &world->b, 11, 0);
+	KUNIT_EXPECT_EQ(test, world->b.dir[TBSTREAM_IN].requested, 11);
+	/* The core gave the next one instead: it must be free again */
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 13), 0);
+}
+
+static void hopid_beyond_the_link_is_out_of_range_and_nothing_changes(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, MAX_HOPID), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, MAX_HOPID + 1), -ERANGE);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, INT_MAX), -ERANGE);
+	expect_hopids(test, &world->a, 0, MAX_HOPID);
+	KUNIT_EXPECT_EQ(test, world->a.dir[TBSTREAM_OUT].requested, MAX_HOPID);
+}
+
+static void directions_have_hopids_of_their_own(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_OUT, 9), 0);
+	expect_hopids(test, &world->a, 9, 0);
+	expect_hopids(test, &world->b, 0, 9);
+}
+
+static void same_hopid_again_is_no_conflict_with_itself(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	expect_hopids(test, &world->a, 9, 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+}
+
+static void none_gives_the_hopid_back(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 0), 0);
+	expect_hopids(test, &world->a, 0, 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 0), 0);
+	expect_hopids(test, &world->b, 9, 0);
+}
+
+static void hopid_is_freed_only_once(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	release(&world->a);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+	release(&world->a);
+	/* Somebody else's now */
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), -EBUSY);
+}
+
+static void hopid_lives_as_long_as_anybody_holds_it(struct kunit *test)
+{
+	struct world *world = test->priv;
+	struct tbstream_hopid *held;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	held = tbstream_hopid_get(world->a.dir[TBSTREAM_IN].hopid);
+	release(&world->a);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), -EBUSY);
+	tbstream_hopid_put(held);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+}
+
+static void request_without_a_peer_waits_for_it(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	world->a.peer = NULL;
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 12), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	expect_hopids(test, &world->a, 0, 0);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+
+	world->a.peer = &world->peer;
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 12, 9);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+}
+
+static void automatic_stays_automatic_across_replug(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	release(&world->a);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 10, 0);
+	KUNIT_EXPECT_EQ(test, world->a.dir[TBSTREAM_IN].requested,
+			TBSTREAM_HOPID_AUTOMATIC);
+}
+
+static void unset_adopts_what_the_peer_says_mirrored(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	expect_hopids(test, &world->a, 0, 0);
+	peer_says(test, "a", 10, 12, 0);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 12, 10);
+	expect_hopids(test, &world->b, 0, 0);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+}
+
+static void unset_takes_8_if_the_peer_has_it(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	peer_says(test, "a", 8, 8, 0);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 8, 8);
+}
+
+static void absurd_hopids_of_the_peer_are_not_adopted(struct kunit *test)
+{
+	static const u32 absurd[] = { 0, 1, 7, MAX_HOPID + 1, INT_MAX, 0x80000000, U32_MAX };
+	struct world *world = test->priv;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(absurd); i++) {
+		peer_says(test, "a", absurd[i], absurd[i], 0);
+		KUNIT_EXPECT_FALSE(test, settle(world));
+		expect_hopids(test, &world->a, 0, 0);
+	}
+}
+
+static void automatic_follows_a_peer_that_will_not_change(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	peer_says(test, "a", 11, 12, 0);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 12, 11);
+	/* What it had is free again */
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_OUT, 9), 0);
+}
+
+static void lower_of_two_automatic_hosts_stays(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	peer_says(test, "a", 11, 12, BOTH_AUTOMATIC);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	expect_hopids(test, &world->a, 9, 9);
+}
+
+static void higher_of_two_automatic_hosts_follows(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	world->xd.local_uuid = &higher_uuid;
+	world->remote_uuid = lower_uuid;
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	peer_says(test, "a", 11, 12, BOTH_AUTOMATIC);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 12, 11);
+}
+
+static void each_direction_follows_by_its_own_rule(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	/* The peer's in may follow our out; its out, our in, is manual */
+	peer_says(test, "a", 11, 12, TBSTREAM_AUTOMATIC_IN);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 12, 9);
+}
+
+static void manual_stays_whatever_the_peer_says(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 13), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 0), 0);
+	peer_says(test, "a", 11, 12, 0);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	expect_hopids(test, &world->a, 13, 0);
+}
+
+static void automatic_takes_what_the_peer_says_at_once(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	peer_says(test, "a", 11, 12, BOTH_AUTOMATIC);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	expect_hopids(test, &world->a, 12, 11);
+}
+
+static void automatic_avoids_what_the_peer_uses_for_another_stream(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	peer_says(test, "other", 9, 9, 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	expect_hopids(test, &world->a, 10, 10);
+}
+
+static void automatic_gives_way_to_a_stream_that_must_have_it(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_OUT, -1), 0);
+	expect_hopids(test, &world->b, 9, 9);
+	peer_says(test, "a", 9, 9, 0);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 9, 9);
+	expect_hopids(test, &world->b, 10, 10);
+}
+
+static void manual_gives_way_to_nobody(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+	peer_says(test, "a", 0, 9, 0);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	expect_hopids(test, &world->a, 0, 0);
+	expect_hopids(test, &world->b, 9, 0);
+}
+
+static void stream_in_use_keeps_what_it_has(struct kunit *test)
+{
+	struct tbstream_tunnel *tunnel;
+	struct world *world = test->priv;
+
+	tunnel = kunit_kzalloc(test, sizeof(*tunnel), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, tunnel);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, -1), 0);
+	world->a.tunnel = tunnel;
+	world->b.tunnel = tunnel;
+	peer_says(test, "a", 0, 10, 0);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	expect_hopids(test, &world->a, 9, 0);
+	expect_hopids(test, &world->b, 10, 0);
+
+	/* Once they are closed it happens: a needs what b has by chance */
+	world->a.tunnel = NULL;
+	world->b.tunnel = NULL;
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 10, 0);
+	expect_hopids(test, &world->b, 9, 0);
+}
+
+static void peer_is_told_which_hopids_may_change(struct kunit *test)
+{
+	struct world *world = test->priv;
+	struct tbstream_advert advert;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 12), 0);
+	mutex_lock(&tbstream_lock);
+	advert = tbstream_hopids_advert(&world->a);
+	mutex_unlock(&tbstream_lock);
+	KUNIT_EXPECT_EQ(test, advert.in_hopid, 9);
+	KUNIT_EXPECT_EQ(test, advert.out_hopid, 12);
+	KUNIT_EXPECT_EQ(test, advert.automatic, TBSTREAM_AUTOMATIC_IN);
+}
+
+static void ends_that_mirror_each_other_agree(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 10), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	peer_says(test, "a", 10, 9, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	/* It has none yet, or only one direction */
+	peer_says(test, "a", 0, 9, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	peer_says(test, "a", 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+}
+
+static void ends_that_differ_are_wrong_only_once_that_is_certain(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 10), 0);
+	peer_says(test, "a", 10, 11, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), -EAGAIN);
+	/* As if the peer had said nothing else for a minute */
+	world->peer.seen_since = jiffies - 60 * HZ;
+	KUNIT_EXPECT_EQ(test, agree(&world->a), -EPROTO);
+	/* It says something else, though no better: that may be old news, too */
+	peer_says(test, "a", 10, 12, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), -EAGAIN);
+	peer_says(test, "a", 10, 9, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+}
+
+static void only_the_users_own_choice_needs_no_waiting(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, final(&world->a));
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	KUNIT_EXPECT_FALSE(test, final(&world->a));
+	peer_says(test, "a", 9, 9, 0);
+	KUNIT_EXPECT_TRUE(test, final(&world->a));
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 0), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_OUT, 12), 0);
+	KUNIT_EXPECT_TRUE(test, final(&world->b));
+}
+
+static struct kunit_case hopid_cases[] = {
+	KUNIT_CASE(automatic_leaves_8_to_thunderbolt_net),
+	KUNIT_CASE(automatic_fails_when_all_are_taken),
+	KUNIT_CASE(manual_is_exactly_that),
+	KUNIT_CASE(taken_hopid_is_busy_and_nothing_changes),
+	KUNIT_CASE(hopid_beyond_the_link_is_out_of_range_and_nothing_changes),
+	KUNIT_CASE(directions_have_hopids_of_their_own),
+	KUNIT_CASE(same_hopid_again_is_no_conflict_with_itself),
+	KUNIT_CASE(none_gives_the_hopid_back),
+	KUNIT_CASE(hopid_is_freed_only_once),
+	KUNIT_CASE(hopid_lives_as_long_as_anybody_holds_it),
+	KUNIT_CASE(request_without_a_peer_waits_for_it),
+	KUNIT_CASE(automatic_stays_automatic_across_replug),
+	KUNIT_CASE(unset_adopts_what_the_peer_says_mirrored),
+	KUNIT_CASE(unset_takes_8_if_the_peer_has_it),
+	KUNIT_CASE(absurd_hopids_of_the_peer_are_not_adopted),
+	KUNIT_CASE(automatic_follows_a_peer_that_will_not_change),
+	KUNIT_CASE(lower_of_two_automatic_hosts_stays),
+	KUNIT_CASE(higher_of_two_automatic_hosts_follows),
+	KUNIT_CASE(each_direction_follows_by_its_own_rule),
+	KUNIT_CASE(manual_stays_whatever_the_peer_says),
+	KUNIT_CASE(automatic_takes_what_the_peer_says_at_once),
+	KUNIT_CASE(automatic_avoids_what_the_peer_uses_for_another_stream),
+	KUNIT_CASE(automatic_gives_way_to_a_stream_that_must_have_it),
+	KUNIT_CASE(manual_gives_way_to_nobody),
+	KUNIT_CASE(stream_in_use_keeps_what_it_has),
+	KUNIT_CASE(peer_is_told_which_hopids_may_change),
+	KUNIT_CASE(ends_that_mirror_each_other_agree),
+	KUNIT_CASE(ends_that_differ_are_wrong_only_once_that_is_certain),
+	KUNIT_CASE(only_the_users_own_choice_needs_no_waiting),
+	{ }
+};
+
+static struct kunit_suite hopid_suite = {
+	.name = "thunderbolt_stream_hopid",
+	.init = hopid_init,
+	.exit = hopid_exit,
+	.test_cases = hopid_cases,
+};
+
+kunit_test_suite(hopid_suite);
