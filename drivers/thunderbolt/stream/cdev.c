@@ -206,7 +206,10 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		if (ret != -EAGAIN)
 			break;
 		if (file->tunnel->params.busy_poll) {
-			tbstream_rx_spin(file->tunnel);
+			if (nonblock)
+				tbstream_rx_reap(file->tunnel);
+			else
+				tbstream_rx_spin(file->tunnel);
 			if (tbstream_read_state_locked(file) != -EAGAIN)
 				continue;
 		}
@@ -522,14 +525,23 @@ static bool tbstream_has_hopids(const struct tbstream_file *file,
 }
 
 /*
+ * An open() under way: when it began, a tunnel that could be started, and the one
+ * that was and that we wait for.
+ */
+struct tbstream_opening {
+	unsigned long began;
+	struct tbstream_tunnel *spare;
+	struct tbstream_tunnel *starting;
+};
+
+/*
  * Join the stream's tunnel, or start it.
  *
  * Return: 0 if the file is open; -ENXIO, -EINVAL, -EAGAIN if it may be later; any
- * other error for good. @tunnel is what to allocate for, or the one to wait for.
+ * other error for good.
  */
 static int tbstream_try_open(struct tbstream_file *file,
-			     struct tbstream_tunnel **spare,
-			     struct tbstream_tunnel **starting)
+			     struct tbstream_opening *opening)
 {
 	struct tbstream *stream = file->stream;
 	struct tbstream_tunnel *tunnel = stream->tunnel;
@@ -546,8 +558,8 @@ static int tbstream_try_open(struct tbstream_file *file,
 		return -EAGAIN;
 
 	if (tunnel) {
-		if (tunnel->phase == TBSTREAM_STARTING && !*starting)
-			*starting = tbstream_tunnel_get(tunnel);
+		if (tunnel->phase == TBSTREAM_STARTING && !opening->starting)
+			opening->starting = tbstream_tunnel_get(tunnel);
 		if (tunnel->phase != TBSTREAM_OPEN)
 			return -EAGAIN;
 		if (!tbstream_has_hopids(file, tunnel->hopid[TBSTREAM_IN],
@@ -560,15 +572,15 @@ static int tbstream_try_open(struct tbstream_file *file,
 	if (!tbstream_has_hopids(file, stream->dir[TBSTREAM_IN].hopid,
 				 stream->dir[TBSTREAM_OUT].hopid))
 		return -EINVAL;
-	ret = tbstream_hopids_agree(stream);
+	ret = tbstream_hopids_agree(stream, opening->began);
 	if (ret)
 		return ret;
 
-	if (*spare && (*spare)->params.ring_size == stream->params.ring_size) {
-		tunnel = *spare;
-		*spare = NULL;
+	tunnel = opening->spare;
+	if (tunnel && tunnel->params.ring_size == stream->params.ring_size) {
+		opening->spare = NULL;
+		opening->starting = tbstream_tunnel_get(tunnel);
 		tunnel->params = stream->params;
-		*starting = tbstream_tunnel_get(tunnel);
 		tbstream_tunnel_start(tunnel);
 	}
 	return -EAGAIN;
@@ -599,10 +611,9 @@ static int tbstream_start_failed(struct tbstream_file *file,
 
 /* One attempt, with everything that it needs. As tbstream_try_open(). */
 static int tbstream_open_once(struct tbstream_file *file,
-			      struct tbstream_tunnel **starting)
+			      struct tbstream_opening *opening)
 {
 	struct tbstream *stream = file->stream;
-	struct tbstream_tunnel *spare = NULL;
 	struct tbstream_params params;
 	bool needed;
 	int ret;
@@ -610,26 +621,27 @@ static int tbstream_open_once(struct tbstream_file *file,
 	for (;;) {
 		mutex_lock(&tbstream_lock);
 		ret = 0;
-		if (*starting && (*starting)->phase == TBSTREAM_OVER) {
-			ret = tbstream_start_failed(file, *starting);
-			tbstream_tunnel_put(*starting);
-			*starting = NULL;
+		if (opening->starting &&
+		    opening->starting->phase == TBSTREAM_OVER) {
+			ret = tbstream_start_failed(file, opening->starting);
+			tbstream_tunnel_put(opening->starting);
+			opening->starting = NULL;
 		}
 		if (!ret)
-			ret = tbstream_try_open(file, &spare, starting);
+			ret = tbstream_try_open(file, opening);
 		/* Memory for a new tunnel is not allocated under the lock */
-		needed = ret == -EAGAIN && !*starting && !stream->tunnel &&
+		needed = ret == -EAGAIN && !opening->starting && !stream->tunnel &&
 			 stream->peer && !stream->peer->suspended &&
-			 !tbstream_hopids_agree(stream);
+			 !tbstream_hopids_agree(stream, opening->began);
 		params = stream->params;
 		mutex_unlock(&tbstream_lock);
 
-		tbstream_tunnel_put(spare);
-		spare = NULL;
+		tbstream_tunnel_put(opening->spare);
+		opening->spare = NULL;
 		if (!needed)
 			return ret;
-		spare = tbstream_tunnel_alloc(stream, &params);
-		if (!spare)
+		opening->spare = tbstream_tunnel_alloc(stream, &params);
+		if (!opening->spare)
 			return -ENOMEM;
 	}
 }
@@ -645,16 +657,20 @@ static int tbstream_open_wait(struct tbstream_file *file, bool nonblock)
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	unsigned long deadline = jiffies + TBSTREAM_START_TIME;
 	struct tbstream *stream = file->stream;
-	struct tbstream_tunnel *starting = NULL;
+	struct tbstream_opening opening = { .began = jiffies };
 	int ret;
+
+	/* Who does not want to wait takes the peer's last word for its final one */
+	if (nonblock)
+		opening.began -= TBSTREAM_START_TIME;
 
 	add_wait_queue(&stream->wait, &wait);
 	for (;;) {
-		ret = tbstream_open_once(file, &starting);
+		ret = tbstream_open_once(file, &opening);
 		if (!tbstream_open_may_wait(ret))
 			break;
 		/* Our own rings and paths are not what O_NONBLOCK is about */
-		if (nonblock && (!starting || time_after(jiffies, deadline)))
+		if (nonblock && (!opening.starting || time_after(jiffies, deadline)))
 			break;
 		if (signal_pending(current)) {
 			ret = -ERESTARTSYS;
@@ -663,7 +679,7 @@ static int tbstream_open_wait(struct tbstream_file *file, bool nonblock)
 		wait_woken(&wait, TASK_INTERRUPTIBLE, TBSTREAM_OPEN_POLL);
 	}
 	remove_wait_queue(&stream->wait, &wait);
-	tbstream_tunnel_put(starting);
+	tbstream_tunnel_put(opening.starting);
 	return ret;
 }
 

@@ -421,6 +421,7 @@ bool tbstream_hopids_final(struct tbstream *stream)
 /**
  * tbstream_hopids_agree() - Do the two ends' HopIDs mirror each other?
  * @stream: Attached stream
+ * @since: jiffies when somebody began to wait for that
  *
  * A peer that says nothing about this stream, or has no HopIDs for it yet, does
  * not disagree.
@@ -430,7 +431,7 @@ bool tbstream_hopids_final(struct tbstream *stream)
  * Return: 0; -EAGAIN if they differ but that may be old news; -EPROTO if they
  * differ for good.
  */
-int tbstream_hopids_agree(struct tbstream *stream)
+int tbstream_hopids_agree(struct tbstream *stream, unsigned long since)
 {
 	struct tbstream_peer *peer = stream->peer;
 	struct tbstream_advert advert;
@@ -449,7 +450,8 @@ int tbstream_hopids_agree(struct tbstream *stream)
 	    (!out || !their_in || out == their_in))
 		return 0;
 	tbstream_peer_look(peer);
-	if (time_before(jiffies, peer->seen_since + TBSTREAM_STABLE_TIME))
+	if (time_before(jiffies, peer->seen_since + TBSTREAM_STABLE_TIME) ||
+	    time_before(jiffies, since + TBSTREAM_STABLE_TIME))
 		return -EAGAIN;
 
 	dev_err_ratelimited(&stream->dev,

@@ -425,7 +425,7 @@ void tbstream_hopid_put(struct tbstream_hopid *hopid);
 bool tbstream_hopids_settle(struct tbstream_peer *peer);
 bool tbstream_hopids_final(struct tbstream *stream);
 struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream);
-int tbstream_hopids_agree(struct tbstream *stream);
+int tbstream_hopids_agree(struct tbstream *stream, unsigned long since);
 
 static inline int tbstream_hopid_value(const struct tbstream_hopid *hopid)
 {
