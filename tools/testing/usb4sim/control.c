@@ -166,6 +166,16 @@ void usim_control_hotplug(struct usim_host *host, unsigned int adapter, bool unp
 }
 
 /**
+ * usim_control_not_connected() - a packet was routed to a port that is down
+ * @host: the sender
+ * @adapter: lane adapter
+ */
+void usim_control_not_connected(struct usim_host *host, unsigned int adapter)
+{
+	send_error(host, ERROR_NOT_CONNECTED, adapter);
+}
+
+/**
  * for_this_router() - handle a request that is addressed beyond this router
  * @host: the host
  * @words: the packet

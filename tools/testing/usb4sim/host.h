@@ -71,6 +71,8 @@ struct usim_host_config {
  * @router: configuration spaces of router and adapters
  * @fault: faults to inject
  * @broken: how often each rule was broken
+ * @log_second: second of the last event in the log
+ * @log_events: events in that second
  */
 struct usim_host {
 	struct usim *sim;
@@ -84,6 +86,8 @@ struct usim_host {
 	struct usim_router router;
 	struct usim_fault fault;
 	uint64_t broken[USIM_RULE_COUNT];
+	uint64_t log_second;
+	unsigned int log_events;
 };
 
 const struct usim_profile *usim_profile_find(const char *name);

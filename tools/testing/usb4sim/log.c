@@ -4,7 +4,8 @@
  *
  * One JSON object per line, written at once, so that a reader never sees
  * half an event. A rule that is broken in a loop is logged a limited number
- * of times and counted always: a guest must not be able to fill the disk.
+ * of times and counted always, and no host gets more than a number of events
+ * in a second: a guest must not be able to fill the disk.
  */
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include "util.h"
 
 #define LOG_PER_RULE	50
+#define LOG_PER_SECOND	200
 #define LOG_DETAIL	400
 
 /**
@@ -84,6 +86,17 @@ static void log_write(const struct usim *sim, const struct usim_host *host,
 	json_object_put(obj);
 }
 
+static bool too_many(struct usim_host *host)
+{
+	uint64_t second = usim_now() / USIM_NSEC_PER_SEC;
+
+	if (host->log_second != second) {
+		host->log_second = second;
+		host->log_events = 0;
+	}
+	return host->log_events++ >= LOG_PER_SECOND;
+}
+
 /**
  * usim_event() - log something that happened
  * @sim: the simulation
@@ -91,13 +104,13 @@ static void log_write(const struct usim *sim, const struct usim_host *host,
  * @event: one word
  * @fmt: printf format of the detail
  */
-void usim_event(struct usim *sim, const struct usim_host *host, const char *event,
+void usim_event(struct usim *sim, struct usim_host *host, const char *event,
 		const char *fmt, ...)
 {
 	char detail[LOG_DETAIL];
 	va_list ap;
 
-	if (sim->log.fd < 0 && !sim->log.debug)
+	if ((sim->log.fd < 0 && !sim->log.debug) || (host && too_many(host)))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);

@@ -29,7 +29,7 @@ struct usim_log {
 
 int usim_log_open(struct usim_log *log, const char *path);
 void usim_log_close(struct usim_log *log);
-void usim_event(struct usim *sim, const struct usim_host *host, const char *event,
+void usim_event(struct usim *sim, struct usim_host *host, const char *event,
 		const char *fmt, ...) USIM_PRINTF(4, 5);
 void usim_rule_broken(struct usim_host *host, enum usim_rule rule,
 		      const char *fmt, ...) USIM_PRINTF(3, 4);

@@ -23,7 +23,10 @@
  * @words: the packet without CRC; changed
  * @count: words
  *
- * A packet that cannot be delivered is lost, as on a real cable.
+ * Routers answer a packet for a port that is not connected with an error,
+ * whatever the packet is: thunderbolt_net would otherwise wait ten seconds
+ * after each unplug for a peer to confirm its logout. A packet that the other
+ * host cannot receive is lost, as on a real cable.
  */
 void usim_xdomain_forward(struct usim_host *host, enum usim_packet_type type,
 			  uint32_t *words, unsigned int count)
@@ -40,7 +43,13 @@ void usim_xdomain_forward(struct usim_host *host, enum usim_packet_type type,
 	/* Longer routes lead through routers that are not there. */
 	lane = words[0] & XD_ROUTE_HI || words[1] > 0xff ? NULL :
 	       usim_router_lane(&host->router, words[1]);
-	if (!lane || !lane->port->up || !usim_control_ready(lane->port->peer->host)) {
+	if (!lane || !lane->port->up) {
+		host->control.xdomain_lost++;
+		if (lane)
+			usim_control_not_connected(host, lane->number);
+		return;
+	}
+	if (!usim_control_ready(lane->port->peer->host)) {
 		host->control.xdomain_lost++;
 		return;
 	}

@@ -128,7 +128,7 @@ TEST(peer_down, "a packet to a host whose ring 0 is down is lost, later ones arr
 	host_close(b);
 }
 
-TEST(unplugged, "no packet crosses an unplugged cable")
+TEST(unplugged, "no packet crosses an unplugged cable, the sender gets an error")
 {
 	uint32_t dw[PACKET_DWORDS];
 	struct packet packet;
@@ -137,6 +137,9 @@ TEST(unplugged, "no packet crosses an unplugged cable")
 	json_object_put(sim_command(&sim, "unplug"));
 	ctl_send(a, PDF_XDOMAIN_REQ, dw, make(dw, a, 8, 0));
 	CHECK_STAYS_FALSE(ctl_take(b, PDF_XDOMAIN_REQ, &packet));
+	/* The router's error: port not connected. */
+	CHECK_BECOMES(ctl_take(a, PDF_ERROR, &packet));
+	CHECK_EQ(packet.dw[2] & 0xff, 0);
 	json_object_put(sim_command(&sim, "plug"));
 	CHECK_BECOMES(host_link_up(a));
 	CHECK_STAYS_FALSE(ctl_take(b, PDF_XDOMAIN_REQ, &packet));
