@@ -178,7 +178,9 @@ def demo(kernels: list[str], driver: str) -> int:
     screen.text(INTRODUCTION.format(kernels=" and ".join(releases), driver=whose))
     screen.title("Set up")
     specs = [HostSpec(name, series) for name, series in zip(("alpha", "beta"), kernels)]
-    with Lab(specs, driver=driver, name="demo", progress=screen.progress) as lab:
+    tolerate = ("ring-stopped-with-path-enabled",) if driver == "stock" else ()
+    with Lab(specs, driver=driver, name="demo", tolerate=tolerate,
+             progress=screen.progress) as lab:
         show = Demo(lab, screen, stock=driver == "stock")
         show.make_stream()
         show.hello()
