@@ -37,7 +37,7 @@ static bool tbstream_tunnel_over(const struct tbstream_tunnel *tunnel)
 /* Is this file still in the session that is read now? */
 static bool tbstream_reads_current(const struct tbstream_file *file)
 {
-	return file->rx_session == file->tunnel->rx.session;
+	return file->party.reading == file->tunnel->rx.session;
 }
 
 /*
@@ -95,7 +95,7 @@ static int tbstream_write_state(const struct tbstream_file *file)
 
 	if (tbstream_tunnel_over(tunnel))
 		return READ_ONCE(tunnel->error) ?: -EIO;
-	if (tbstream_session_peer_closed(&tunnel->session, file->joined_at))
+	if (tbstream_session_peer_closed(&tunnel->session, file->party.joined_at))
 		return -EPIPE;
 	if (READ_ONCE(tx->losses) != file->losses)
 		return -EIO;
@@ -117,7 +117,8 @@ static void tbstream_read_mark(struct tbstream_file *file)
 	lockdep_assert_held(&rx->lock);
 
 	if (!tbstream_reads_current(file)) {
-		file->rx_session = rx->session;
+		file->party.reading = rx->session;
+		file->party.ended = true;
 		return;
 	}
 	if (rx->failed) {
@@ -130,8 +131,10 @@ static void tbstream_read_mark(struct tbstream_file *file)
 	if (rx->frames[slot].kind == TBSTREAM_FRAME_BROKEN)
 		file->rx_failed = true;
 	tbstream_rx_taken(file->tunnel);
-	if (!file->rx_failed)
-		file->rx_session = rx->session;
+	if (!file->rx_failed) {
+		file->party.reading = rx->session;
+		file->party.ended = true;
+	}
 }
 
 static ssize_t tbstream_read_frames(struct tbstream_file *file,
@@ -159,9 +162,10 @@ static ssize_t tbstream_read_frames(struct tbstream_file *file,
 		}
 		/* Past a session that has failed, and at the beginning of the next */
 		if (!tbstream_reads_current(file)) {
-			file->rx_session = rx->session;
+			file->party.reading = rx->session;
 			file->rx_failed = false;
 		}
+		file->party.ended = false;
 		rx->touched = true;
 		frame = &rx->frames[tbstream_queue_slot(&rx->queue,
 							rx->queue.taken)];
@@ -254,7 +258,7 @@ static ssize_t tbstream_write_frames(struct tbstream_file *file,
 		done = copy_page_from_iter(frame->page, 0, count, from);
 		if (!done)
 			return written ?: -EFAULT;
-		if (!tbstream_tx_post(tunnel, done, file->joined_at)) {
+		if (!tbstream_tx_post(tunnel, done, file->party.joined_at)) {
 			/* Rings went away under us: nothing of this was sent */
 			iov_iter_revert(from, done);
 			state = tbstream_write_state(file);
@@ -346,7 +350,7 @@ static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 	u32 target = tbstream_confirm_target(file);
 	int ret;
 
-	if (!file->writes)
+	if (!file->party.writes)
 		return -EINVAL;
 	ret = wait_event_interruptible(file->tunnel->tx.wait,
 				       tbstream_confirm_state(file, target) !=
@@ -382,7 +386,7 @@ static int tbstream_flush(struct file *filp, fl_owner_t id)
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	u32 target, done;
 
-	if (!file->writes || file_count(filp) != 1 ||
+	if (!file->party.writes || file_count(filp) != 1 ||
 	    (current->flags & PF_EXITING))
 		return 0;
 
@@ -420,7 +424,7 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 	poll_wait(filp, &tunnel->rx.wait, table);
 	poll_wait(filp, &tunnel->tx.wait, table);
 
-	if (file->reads) {
+	if (file->party.reads) {
 		state = tbstream_read_state_locked(file);
 		if (state != -EAGAIN)
 			mask |= EPOLLIN | EPOLLRDNORM;
@@ -429,7 +433,7 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 		if (state == -EIO)
 			mask |= EPOLLERR;
 	}
-	if (file->writes) {
+	if (file->party.writes) {
 		state = tbstream_write_state(file);
 		if (state != -EAGAIN)
 			mask |= EPOLLOUT | EPOLLWRNORM;
@@ -470,7 +474,7 @@ static long tbstream_ioctl(struct file *filp, unsigned int cmd, unsigned long ar
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	if (!file->reads)
+	if (!file->party.reads)
 		return -EBADF;
 	return put_user(tbstream_readable_bytes(file), (int __user *)arg);
 }
@@ -506,12 +510,12 @@ static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tu
 		tbstream_count(file->stream, TBSTREAM_SESSIONS, 1);
 		tunnel->losses_at = READ_ONCE(tunnel->tx.losses);
 	}
-	tbstream_session_open(&tunnel->session, file->reads, file->writes);
+	tbstream_session_open(&tunnel->session, &file->party);
 
 	file->tunnel = tbstream_tunnel_get(tunnel);
 	spin_lock(&tunnel->rx.lock);
-	file->joined_at = tunnel->session.peer_closes;
-	file->rx_session = tunnel->rx.session;
+	file->party.joined_at = tunnel->session.peer_closes;
+	file->party.reading = tunnel->rx.session;
 	spin_unlock(&tunnel->rx.lock);
 	file->losses = READ_ONCE(tunnel->tx.losses);
 }
@@ -521,7 +525,7 @@ static bool tbstream_has_hopids(const struct tbstream_file *file,
 				struct tbstream_hopid *in,
 				struct tbstream_hopid *out)
 {
-	return (!file->reads || in) && (!file->writes || out);
+	return (!file->party.reads || in) && (!file->party.writes || out);
 }
 
 /*
@@ -697,8 +701,8 @@ static int tbstream_open(struct inode *inode, struct file *filp)
 	if (!file)
 		return -ENOMEM;
 	file->stream = stream;
-	file->reads = filp->f_mode & FMODE_READ;
-	file->writes = filp->f_mode & FMODE_WRITE;
+	file->party.reads = filp->f_mode & FMODE_READ;
+	file->party.writes = filp->f_mode & FMODE_WRITE;
 
 	ret = tbstream_open_wait(file, filp->f_flags & O_NONBLOCK);
 	if (ret) {
@@ -718,9 +722,8 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	enum tbstream_parting parting;
 
 	mutex_lock(&tbstream_lock);
-	parting = tbstream_session_close(&tunnel->session, file->reads,
-					 file->writes);
-	if (file->reads && !tunnel->session.readers)
+	parting = tbstream_session_close(&tunnel->session, &file->party);
+	if (file->party.reads && !tunnel->session.readers)
 		tbstream_rx_abandon(tunnel);
 	tbstream_tunnel_part(tunnel, parting);
 	mutex_unlock(&tbstream_lock);

@@ -88,6 +88,7 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 		/* Pairs with the READ_ONCE() in tbstream_session_peer_closed() */
 		WRITE_ONCE(tunnel->session.peer_closes,
 			   tunnel->session.peer_closes + 1);
+		WRITE_ONCE(tunnel->session.heard, false);
 		if (rx->orphaned) {
 			rx->orphaned = false;
 			rx->session++;

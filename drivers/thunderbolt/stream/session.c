@@ -13,46 +13,56 @@
 /**
  * tbstream_session_open() - A file was opened
  * @session: Session state
- * @reads: The file may read
- * @writes: The file may write
+ * @party: The file
  */
-void tbstream_session_open(struct tbstream_session *session, bool reads,
-			   bool writes)
+void tbstream_session_open(struct tbstream_session *session,
+			   const struct tbstream_party *party)
 {
 	if (!session->files) {
-		session->began_at = READ_ONCE(session->peer_closes);
+		session->owing = false;
 		session->wrote = false;
-		WRITE_ONCE(session->heard, false);
 	}
 	session->files++;
-	if (reads)
-		session->readers++;
-	if (writes) {
-		session->writers++;
-		session->wrote = true;
-	}
+	session->readers += party->reads;
+	session->writers += party->writes;
+}
+
+/* Would the peer miss this file if nobody said that it was closed? */
+static bool tbstream_party_in_touch(const struct tbstream_session *session,
+				    const struct tbstream_party *party)
+{
+	if (party->writes &&
+	    !tbstream_session_peer_closed(session, party->joined_at))
+		return true;
+	return party->reads && !party->ended &&
+	       !tbstream_session_peer_closed(session, party->reading);
 }
 
 /**
  * tbstream_session_close() - A file was closed
  * @session: Session state
- * @reads: The file could read
- * @writes: The file could write
+ * @party: The file
  *
  * Return: what the tunnel has to do next.
  */
-enum tbstream_parting tbstream_session_close(struct tbstream_session *session,
-					     bool reads, bool writes)
+enum tbstream_parting
+tbstream_session_close(struct tbstream_session *session,
+		       const struct tbstream_party *party)
 {
 	session->files--;
-	if (reads)
-		session->readers--;
-	if (writes)
-		session->writers--;
+	session->readers -= party->reads;
+	session->writers -= party->writes;
+
+	if (tbstream_party_in_touch(session, party)) {
+		session->owing = true;
+		session->owing_since = READ_ONCE(session->peer_closes);
+		session->wrote |= party->writes;
+	}
 
 	if (session->files)
 		return TBSTREAM_STAY;
-	if (tbstream_session_peer_closed(session, session->began_at))
+	if (!session->owing ||
+	    tbstream_session_peer_closed(session, session->owing_since))
 		return TBSTREAM_PEER_CLOSED;
 	if (!session->wrote && !READ_ONCE(session->heard))
 		return TBSTREAM_SEND_CLOSE_BRIEFLY;

@@ -31,31 +31,53 @@ enum tbstream_parting {
  * @files: Open files of any mode
  * @peer_closes: CLOSE frames that the peer has sent, a running number; it is
  *	also the number of the peer's session that arrives now
- * @began_at: @peer_closes when the first of the present files was opened
- * @wrote: One of the present files could have written
- * @heard: A data frame came from the peer since the first file was opened
+ * @heard: A data frame of that session has come
+ * @owing: A file was closed that the peer was still in touch with, so it has to be
+ *	told
+ * @owing_since: @peer_closes at that time
+ * @wrote: That file could have written
  *
  * A peer without control messages (see Documentation/driver-api/) has one kind
  * of goodbye: a CLOSE frame, sent when its last file of any mode is closed. It
  * ends both directions.
  *
- * The functions are pure; the tunnel's locks serialise them: the counts belong
- * to tbstream_lock, @peer_closes and @heard to the receive lock.
+ * The functions are pure; the tunnel's locks serialise them: @peer_closes and
+ * @heard belong to the receive lock, the rest to tbstream_lock.
  */
 struct tbstream_session {
 	unsigned int readers;
 	unsigned int writers;
 	unsigned int files;
 	u32 peer_closes;
-	u32 began_at;
-	bool wrote;
 	bool heard;
+	bool owing;
+	u32 owing_since;
+	bool wrote;
 };
 
-void tbstream_session_open(struct tbstream_session *session, bool reads,
-			   bool writes);
-enum tbstream_parting tbstream_session_close(struct tbstream_session *session,
-					     bool reads, bool writes);
+/**
+ * struct tbstream_party - What one open file has to do with the conversation
+ * @reads: Opened for reading
+ * @writes: Opened for writing
+ * @joined_at: peer_closes when it was opened: a CLOSE since then ends its writing
+ * @reading: Number of the peer's session that it reads. Frames may have come, a
+ *	CLOSE among them, before it was opened
+ * @ended: It has been told the end of the session before, and has had nothing of
+ *	@reading yet
+ */
+struct tbstream_party {
+	bool reads;
+	bool writes;
+	u32 joined_at;
+	u32 reading;
+	bool ended;
+};
+
+void tbstream_session_open(struct tbstream_session *session,
+			   const struct tbstream_party *party);
+enum tbstream_parting
+tbstream_session_close(struct tbstream_session *session,
+		       const struct tbstream_party *party);
 
 /**
  * tbstream_session_peer_closed() - Has the peer ended a session since then?

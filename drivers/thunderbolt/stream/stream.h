@@ -389,21 +389,16 @@ struct tbstream_tunnel {
  * struct tbstream_file - An open file
  * @stream: Its stream, counted through the cdev
  * @tunnel: Its tunnel, counted; the same for the file's whole life
- * @reads: Opened for reading
- * @writes: Opened for writing
- * @joined_at: session.peer_closes when it was opened
+ * @party: What it has to do with the conversation. reading and ended P: rx.mutex;
+ *	the rest is constant
  * @losses: tx.losses when it was opened
- * @rx_session: Session that it reads. P: rx.mutex
- * @rx_failed: It has been told that @rx_session is broken. P: rx.mutex
+ * @rx_failed: It has been told that the session it reads is broken. P: rx.mutex
  */
 struct tbstream_file {
 	struct tbstream *stream;
 	struct tbstream_tunnel *tunnel;
-	bool reads;
-	bool writes;
-	u32 joined_at;
+	struct tbstream_party party;
 	unsigned int losses;
-	u32 rx_session;
 	bool rx_failed;
 };
 

@@ -8,44 +8,62 @@
 
 #include "session.h"
 
-static void open_reader(struct tbstream_session *session)
+/* Open a file as the character device does, without frames that wait for it */
+static struct tbstream_party open_as(struct tbstream_session *session, bool reads,
+				     bool writes)
 {
-	tbstream_session_open(session, true, false);
+	struct tbstream_party party = {
+		.reads = reads,
+		.writes = writes,
+		.joined_at = session->peer_closes,
+		.reading = session->peer_closes,
+	};
+
+	tbstream_session_open(session, &party);
+	return party;
 }
 
-static void open_writer(struct tbstream_session *session)
+static struct tbstream_party open_reader(struct tbstream_session *session)
 {
-	tbstream_session_open(session, false, true);
+	return open_as(session, true, false);
 }
 
-static enum tbstream_parting close_reader(struct tbstream_session *session)
+static struct tbstream_party open_writer(struct tbstream_session *session)
 {
-	return tbstream_session_close(session, true, false);
+	return open_as(session, false, true);
 }
 
-static enum tbstream_parting close_writer(struct tbstream_session *session)
+/* The peer says CLOSE, and a reader that is at its session's end is told so */
+static void peer_closes(struct tbstream_session *session)
 {
-	return tbstream_session_close(session, false, true);
+	session->peer_closes++;
+	session->heard = false;
+}
+
+static void is_told_the_end(struct tbstream_party *party)
+{
+	party->reading++;
+	party->ended = true;
 }
 
 static void files_are_counted_by_what_they_may_do(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
+	struct tbstream_party writer = open_writer(&session);
+	struct tbstream_party both = open_as(&session, true, true);
 
-	open_reader(&session);
-	open_writer(&session);
-	tbstream_session_open(&session, true, true);
 	KUNIT_EXPECT_EQ(test, session.files, 3);
 	KUNIT_EXPECT_EQ(test, session.readers, 2);
 	KUNIT_EXPECT_EQ(test, session.writers, 2);
 
-	tbstream_session_close(&session, true, true);
-	close_reader(&session);
+	tbstream_session_close(&session, &both);
+	tbstream_session_close(&session, &reader);
 	KUNIT_EXPECT_EQ(test, session.files, 1);
 	KUNIT_EXPECT_EQ(test, session.readers, 0);
 	KUNIT_EXPECT_EQ(test, session.writers, 1);
 
-	close_writer(&session);
+	tbstream_session_close(&session, &writer);
 	KUNIT_EXPECT_EQ(test, session.files, 0);
 	KUNIT_EXPECT_EQ(test, session.writers, 0);
 }
@@ -53,131 +71,188 @@ static void files_are_counted_by_what_they_may_do(struct kunit *test)
 static void last_writer_says_close(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party writer = open_writer(&session);
 
-	open_writer(&session);
-	KUNIT_EXPECT_EQ(test, close_writer(&session), TBSTREAM_SEND_CLOSE);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer),
+			TBSTREAM_SEND_CLOSE);
 }
 
 static void close_waits_for_the_last_file_of_any_mode(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party writer = open_writer(&session);
+	struct tbstream_party reader = open_reader(&session);
 
-	open_writer(&session);
-	open_reader(&session);
-	KUNIT_EXPECT_EQ(test, close_writer(&session), TBSTREAM_STAY);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer), TBSTREAM_STAY);
 	/* The writer has gone, but what it wrote needs its CLOSE */
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_SEND_CLOSE);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_SEND_CLOSE);
 }
 
 static void file_open_for_both_says_close(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party both = open_as(&session, true, true);
 
-	tbstream_session_open(&session, true, true);
-	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, true, true),
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &both),
 			TBSTREAM_SEND_CLOSE);
 }
 
 static void reader_that_heard_nothing_says_close_briefly(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
 
-	open_reader(&session);
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_SEND_CLOSE_BRIEFLY);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_SEND_CLOSE_BRIEFLY);
 }
 
 static void reader_that_heard_the_peer_says_close(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
 
-	open_reader(&session);
 	session.heard = true;
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_SEND_CLOSE);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_SEND_CLOSE);
 }
 
 static void nothing_is_said_after_the_peer_has_closed(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
 
-	open_reader(&session);
 	session.heard = true;
-	session.peer_closes++;
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_PEER_CLOSED);
+	peer_closes(&session);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_PEER_CLOSED);
+}
+
+static void nothing_is_said_by_a_reader_that_was_told_the_end(struct kunit *test)
+{
+	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
+
+	session.heard = true;
+	peer_closes(&session);
+	is_told_the_end(&reader);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_PEER_CLOSED);
+}
+
+static void reader_in_the_middle_of_the_next_session_says_close(struct kunit *test)
+{
+	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
+
+	peer_closes(&session);
+	is_told_the_end(&reader);
+	session.heard = true;
+	reader.ended = false;
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_SEND_CLOSE);
+}
+
+/* The peer wrote and closed while our open() was still bringing the paths up */
+static void session_that_was_over_before_the_open_returned_owes_nothing(struct kunit *test)
+{
+	struct tbstream_session session = {};
+	struct tbstream_party reader = { .reads = true, .joined_at = 1, .reading = 0 };
+
+	session.heard = true;
+	peer_closes(&session);
+	tbstream_session_open(&session, &reader);
+	is_told_the_end(&reader);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_PEER_CLOSED);
 }
 
 static void nothing_is_said_by_a_writer_after_the_peer_has_closed(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party writer = open_writer(&session);
 
-	open_writer(&session);
-	session.peer_closes++;
-	KUNIT_EXPECT_EQ(test, close_writer(&session), TBSTREAM_PEER_CLOSED);
+	peer_closes(&session);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer),
+			TBSTREAM_PEER_CLOSED);
+}
+
+static void peers_close_after_our_writers_goodbye_ends_it(struct kunit *test)
+{
+	struct tbstream_session session = {};
+	struct tbstream_party writer = open_writer(&session);
+	struct tbstream_party reader = open_reader(&session);
+
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer), TBSTREAM_STAY);
+	peer_closes(&session);
+	is_told_the_end(&reader);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_PEER_CLOSED);
+}
+
+static void writer_that_came_after_the_peers_close_says_close(struct kunit *test)
+{
+	struct tbstream_session session = {};
+	struct tbstream_party reader = open_reader(&session);
+	struct tbstream_party writer;
+
+	peer_closes(&session);
+	is_told_the_end(&reader);
+	writer = open_writer(&session);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader), TBSTREAM_STAY);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer),
+			TBSTREAM_SEND_CLOSE);
 }
 
 static void peers_close_from_before_the_first_open_does_not_count(struct kunit *test)
 {
 	struct tbstream_session session = { .peer_closes = 7 };
+	struct tbstream_party writer = open_writer(&session);
 
-	open_writer(&session);
-	KUNIT_EXPECT_EQ(test, session.began_at, 7);
-	KUNIT_EXPECT_EQ(test, close_writer(&session), TBSTREAM_SEND_CLOSE);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer),
+			TBSTREAM_SEND_CLOSE);
 }
 
 static void each_conversation_begins_afresh(struct kunit *test)
 {
 	struct tbstream_session session = {};
+	struct tbstream_party writer = open_writer(&session);
+	struct tbstream_party reader;
 
-	open_writer(&session);
-	session.heard = true;
-	session.peer_closes++;
-	KUNIT_EXPECT_EQ(test, close_writer(&session), TBSTREAM_PEER_CLOSED);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &writer),
+			TBSTREAM_SEND_CLOSE);
 
-	open_reader(&session);
+	reader = open_reader(&session);
+	KUNIT_EXPECT_FALSE(test, session.owing);
 	KUNIT_EXPECT_FALSE(test, session.wrote);
-	KUNIT_EXPECT_FALSE(test, session.heard);
-	KUNIT_EXPECT_EQ(test, session.began_at, 1);
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_SEND_CLOSE_BRIEFLY);
-}
-
-static void later_file_does_not_begin_a_conversation(struct kunit *test)
-{
-	struct tbstream_session session = {};
-
-	open_writer(&session);
-	session.heard = true;
-	session.peer_closes++;
-	open_reader(&session);
-	KUNIT_EXPECT_EQ(test, session.began_at, 0);
-	KUNIT_EXPECT_TRUE(test, session.wrote);
-	KUNIT_EXPECT_TRUE(test, session.heard);
-	KUNIT_EXPECT_EQ(test, close_writer(&session), TBSTREAM_STAY);
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_PEER_CLOSED);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_SEND_CLOSE_BRIEFLY);
 }
 
 static void writer_after_the_peers_close_can_reach_a_reader(struct kunit *test)
 {
 	struct tbstream_session session = {};
-	u32 old, young;
+	struct tbstream_party old = open_writer(&session);
+	struct tbstream_party young;
 
-	open_writer(&session);
-	old = session.peer_closes;
-	session.peer_closes++;
-	open_writer(&session);
-	young = session.peer_closes;
-	KUNIT_EXPECT_TRUE(test, tbstream_session_peer_closed(&session, old));
-	KUNIT_EXPECT_FALSE(test, tbstream_session_peer_closed(&session, young));
+	peer_closes(&session);
+	young = open_writer(&session);
+	KUNIT_EXPECT_TRUE(test, tbstream_session_peer_closed(&session, old.joined_at));
+	KUNIT_EXPECT_FALSE(test, tbstream_session_peer_closed(&session,
+							      young.joined_at));
 }
 
 static void peers_close_is_noticed_when_the_number_wraps(struct kunit *test)
 {
 	struct tbstream_session session = { .peer_closes = U32_MAX };
+	struct tbstream_party reader = open_reader(&session);
 
-	open_reader(&session);
 	KUNIT_EXPECT_FALSE(test, tbstream_session_peer_closed(&session, U32_MAX));
-	session.peer_closes++;
+	peer_closes(&session);
 	KUNIT_EXPECT_EQ(test, session.peer_closes, 0);
 	KUNIT_EXPECT_TRUE(test, tbstream_session_peer_closed(&session, U32_MAX));
-	KUNIT_EXPECT_EQ(test, close_reader(&session), TBSTREAM_PEER_CLOSED);
+	KUNIT_EXPECT_EQ(test, tbstream_session_close(&session, &reader),
+			TBSTREAM_PEER_CLOSED);
 }
 
 static void two_hundred_conversations_leave_no_file_behind(struct kunit *test)
@@ -186,11 +261,13 @@ static void two_hundred_conversations_leave_no_file_behind(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 200; i++) {
-		open_writer(&session);
-		open_reader(&session);
-		KUNIT_ASSERT_EQ(test, close_writer(&session), TBSTREAM_STAY);
+		struct tbstream_party writer = open_writer(&session);
+		struct tbstream_party reader = open_reader(&session);
+
+		KUNIT_ASSERT_EQ(test, tbstream_session_close(&session, &writer),
+				TBSTREAM_STAY);
 		session.peer_closes += i % 2;
-		KUNIT_ASSERT_EQ(test, close_reader(&session),
+		KUNIT_ASSERT_EQ(test, tbstream_session_close(&session, &reader),
 				i % 2 ? TBSTREAM_PEER_CLOSED : TBSTREAM_SEND_CLOSE);
 		KUNIT_ASSERT_EQ(test, session.files + session.readers + session.writers,
 				0);
@@ -205,10 +282,14 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(reader_that_heard_nothing_says_close_briefly),
 	KUNIT_CASE(reader_that_heard_the_peer_says_close),
 	KUNIT_CASE(nothing_is_said_after_the_peer_has_closed),
+	KUNIT_CASE(nothing_is_said_by_a_reader_that_was_told_the_end),
+	KUNIT_CASE(reader_in_the_middle_of_the_next_session_says_close),
+	KUNIT_CASE(session_that_was_over_before_the_open_returned_owes_nothing),
 	KUNIT_CASE(nothing_is_said_by_a_writer_after_the_peer_has_closed),
+	KUNIT_CASE(peers_close_after_our_writers_goodbye_ends_it),
+	KUNIT_CASE(writer_that_came_after_the_peers_close_says_close),
 	KUNIT_CASE(peers_close_from_before_the_first_open_does_not_count),
 	KUNIT_CASE(each_conversation_begins_afresh),
-	KUNIT_CASE(later_file_does_not_begin_a_conversation),
 	KUNIT_CASE(writer_after_the_peers_close_can_reach_a_reader),
 	KUNIT_CASE(peers_close_is_noticed_when_the_number_wraps),
 	KUNIT_CASE(two_hundred_conversations_leave_no_file_behind),

@@ -91,6 +91,9 @@ static void tbstream_tunnel_unlink(struct tbstream_tunnel *tunnel)
 	memset(tunnel->hopid, 0, sizeof(tunnel->hopid));
 	mutex_unlock(&tbstream_lock);
 
+	/* Path work that was not cancelled in time has done it */
+	if (!peer)
+		return;
 	tbstream_hopid_put(hopid[TBSTREAM_IN]);
 	tbstream_hopid_put(hopid[TBSTREAM_OUT]);
 	tbstream_peer_put(peer);
