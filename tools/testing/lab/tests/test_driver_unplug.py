@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The driver: the cable is pulled and plugged in again."""
+
+from tests.streams import (OURS, Lab, Stream, blocked_in, check_transfer, errnos, good, io, pair,
+                           prepare, start_io, steps, transfer)
+
+LAB = OURS
+
+# The core may be busy with paths for some seconds.
+AT_WORST = 10
+
+
+def replug(lab: Lab) -> None:
+    lab.cable.plug()
+    for host in lab.hosts:
+        host.wait_for_peer(30)
+
+
+def test_unplug_during_a_transfer(lab: Lab) -> None:
+    """Both sides get an error and no EOF; after replug it works as before."""
+    source, sink = streams = pair(lab)
+    for _ in range(2):
+        start = sink.count("rx_bytes")
+        reader = start_io(sink.host, sink.opened("r"), "read=eof", "read1=1", "close")
+        writer = start_io(source.host, source.opened("w"), "write=100g", "write1=1", "close")
+        sink.wait_count("rx_bytes", start + (1 << 20))
+        lab.cable.unplug()
+        for end in (reader, writer):
+            done = steps(end.wait(AT_WORST))
+            assert done[1]["errno"] == done[2]["errno"] == "ENXIO", done
+            assert "mismatch" not in done[1] and not done[1]["eof"], done
+        for stream in streams:
+            stream.wait_state("absent", AT_WORST)
+            assert stream.look("peer_uuid") == ""
+        replug(lab)
+        transfer(streams)
+
+
+def test_unplug_wakes_everybody(lab: Lab) -> None:
+    """Blocked read, write, close and poll end; a blocked open waits for the peer."""
+    alpha, beta = prepare(lab)
+    idle = pair(lab, hopid=9)
+    full = pair(lab, hopid=10, ring_size=32)
+    waits = Stream(alpha, "waits")
+    reader = start_io(alpha, idle[0].opened("r"), "read=eof", "poll=in,0", "await=/tmp/back,60000",
+                      "read1=1", "poll=in,0", "close")
+    poller = start_io(beta, idle[1].opened("r"), "poll=in,60000", "read1=1", "close")
+    writer = start_io(alpha, full[0].opened("w"), "write=1m", "await=/tmp/back,60000", "write1=1",
+                      "poll=out,0", "fsync", "close")
+    opener = start_io(alpha, waits.opened("r"), "read=eof", "close")
+    for host, process, function in ((alpha, reader, "tbstream_read_iter"), (beta, poller, "poll"),
+                                    (alpha, writer, "tbstream_write_iter"),
+                                    (alpha, opener, "tbstream_open_wait")):
+        host.wait_until(blocked_in(process, function), 10)
+    lab.cable.unplug()
+    done = steps(poller.wait(AT_WORST))
+    assert "hup" in done[1]["events"] and done[2]["errno"] == "ENXIO", done
+    for stream in (idle[0], full[0]):
+        stream.wait_state("absent", AT_WORST)
+    replug(lab)
+    # What was open then stays dead, although the peer is back.
+    alpha.run("touch /tmp/back")
+    done = steps(reader.wait(AT_WORST))
+    assert errnos(done) == [None, "ENXIO", None, None, "ENXIO", None, None], done
+    assert "hup" in done[2]["events"] and "hup" in done[5]["events"], done
+    done = steps(writer.wait(AT_WORST))
+    assert done[1]["errno"] == done[3]["errno"] == "ENXIO" and done[5]["errno"] == "EIO", done
+    assert "hup" in done[4]["events"], done
+    alpha.run("rm /tmp/back")
+
+    assert opener.poll() is None, "an open that waits for its peer gave up"
+    there = Stream(beta, "waits").set(in_hopid=12, out_hopid=12)
+    good(io(beta, there.opened("w"), "write=1000", "close"))
+    assert good(steps(opener.wait(15)))[1]["ret"] == 1000
+    transfer(idle)
+    transfer(full)
+
+
+def test_received_bytes_survive_unplug(lab: Lab) -> None:
+    """What has arrived when the cable is pulled is read first, then the error."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
+    writer = start_io(source.host, source.opened("w"), "write=50000", "await=/tmp/go,60000")
+    sink.wait_count("rx_bytes", 50000)
+    lab.cable.unplug()
+    sink.wait_state("absent", AT_WORST)
+    for host in lab.hosts:
+        host.run("touch /tmp/go")
+    done = steps(reader.wait(10))
+    assert (done[2]["ret"], done[2]["errno"]) == (50000, "ENXIO"), done
+    good(steps(writer.wait(10)))
+    replug(lab)
+    for host in lab.hosts:
+        host.run("rm /tmp/go")
+
+
+def test_complete_session_survives_unplug(lab: Lab) -> None:
+    """After CLOSE was received the unplug takes nothing from an open reader."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "read1=1",
+                      "close")
+    sink.wait_state("open")
+    good(io(source.host, source.opened("w"), "write=50000", "close"))
+    source.wait_state("closed")
+    lab.cable.unplug()
+    sink.wait_state("absent", AT_WORST)
+    sink.host.run("touch /tmp/go")
+    done = steps(reader.wait(10))
+    assert done[2]["ret"] == 50000 and done[2]["eof"] and not done[2]["errno"], done
+    assert done[3]["errno"] == "ENXIO", done
+    replug(lab)
+    sink.host.run("rm /tmp/go")
+
+
+def test_requests_are_kept_over_replug(lab: Lab) -> None:
+    """Automatic stays automatic, manual stays exact, a service name works again."""
+    alpha, beta = prepare(lab)
+    manual = Stream(alpha, "manual", alpha.service()).set(in_hopid=15, out_hopid=16)
+    automatic = Stream(alpha, "auto").set(in_hopid=-1, out_hopid=-1)
+    lab.cable.unplug()
+    for stream in (manual, automatic):
+        stream.wait_state("absent")
+    assert (automatic.hopids(), manual.hopids()) == ((-1, -1), (15, 16))
+    # Changes without a peer are good for the next one.
+    manual.set(out_hopid=17)
+    replug(lab)
+    for stream in (manual, automatic):
+        stream.wait_state("closed")
+    assert (automatic.hopids(), manual.hopids()) == ((9, 9), (15, 17))
+    there = Stream(beta, "auto")
+    beta.wait_until(f"[ $(cat {there.directory}/in_hopid) = 9 ]", 10)
+    check_transfer(automatic, there, 5000)
+
+
+def test_rmdir_while_unplugged(lab: Lab) -> None:
+    """Streams can be made and removed without a cable, open files included."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "read=eof", "await=/tmp/go,60000", "read1=1",
+                      "close")
+    sink.host.wait_until(blocked_in(reader, "tbstream_read_iter"), 10)
+    lab.cable.unplug()
+    sink.wait_state("absent", AT_WORST)
+    sink.remove()
+    source.remove()
+    sink.host.run("touch /tmp/go")
+    done = steps(reader.wait(5))
+    assert (done[1]["errno"], done[3]["errno"]) == ("ENXIO", "ENXIO"), done
+    sink.host.run("rm /tmp/go")
+    replug(lab)
+    transfer(pair(lab))
