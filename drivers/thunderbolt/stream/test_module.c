@@ -10,6 +10,7 @@
 
 #include "stream.h"
 
+/* Protects tbstream_streams and whatever says so in stream.h */
 DEFINE_MUTEX(tbstream_lock);
 LIST_HEAD(tbstream_streams);
 
