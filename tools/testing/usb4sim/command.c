@@ -287,7 +287,7 @@ static struct json_object *arm_fault(struct usim *sim, unsigned int argc, char *
 		return failure("there is no host %s", argv[1]);
 	for (i = 2; i < argc; i++)
 		if (!parse_fault(argv[i], &rule, &counted))
-			return failure("%s: \"%s\" is not COUNT, count=COUNT, ring=RING or hopid=HOPID, or given twice",
+			return failure("%s: \"%s\" is no option, or is given twice",
 				       argv[0], argv[i]);
 	usim_fault_arm(&host->fault, kind, &rule);
 	return describe_faults(&host->fault);

@@ -143,9 +143,10 @@ static bool accepts(struct usim_ring *tx, struct usim_ring *rx, uint32_t attr)
  * @to: memory of the receiver
  * @dst: buffer of the receiver
  * @len: bytes
+ * @ok: set to false when a buffer is not memory any more
  *
  * Return: where the frame is in the receiver's memory, or NULL when it is not
- * contiguous there or, with *@ok false, when a buffer is not memory any more.
+ * contiguous there.
  */
 static uint8_t *copy_frame(struct usim_dma *from, uint64_t src, struct usim_dma *to,
 			   uint64_t dst, uint32_t len, bool *ok)

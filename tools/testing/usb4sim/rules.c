@@ -92,7 +92,7 @@ static const struct usim_rule_info rules[USIM_RULE_COUNT] = {
 	[USIM_RULE_CONTROL_LENGTH] = { "config-request-length", false,
 		"USB4 ch. 6: data length agrees with the packet, 1 to 60 words" },
 	[USIM_RULE_CONTROL_ACK] = { "hotplug-ack-unexpected", true,
-		"USB4 ch. 6: notification acknowledgement without notification" },
+		"USB4 ch. 6: notification acknowledgment without notification" },
 	[USIM_RULE_XDOMAIN_LENGTH] = { "xdomain-packet-length", false,
 		"USB4 Inter-Domain Service: length field agrees with the packet" },
 	[USIM_RULE_CONTROL_OVERFLOW] = { "control-receive-overflow", true,
