@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from . import paths
-from .errors import LabFailure
+from .errors import CommandTimeout, LabFailure
 from .host import Host, Result
 from .lab import HostSpec, Lab
 
@@ -73,7 +73,7 @@ class Demo:
         return result
 
     def both(self, sink: Host, reading: str, source: Host, writing: str,
-             timeout: float = 180) -> tuple[Result, Result]:
+             timeout: float = 60) -> tuple[Result, Result]:
         """A command that reads the stream on one host, and one that writes it
         on the other."""
         self._screen.typed(sink, reading, "waits for data")
@@ -83,7 +83,10 @@ class Demo:
             sink.wait_until("fuser -s /dev/tbstream0 || ls -l /proc/[0-9]*/fd | grep -q tbstream0")
             time.sleep(1)
         self._screen.typed(source, writing)
-        written = source.run(f"cd /root; {writing}", timeout=timeout, check=False)
+        try:
+            written = source.run(f"cd /root; {writing}", timeout=timeout, check=False)
+        except CommandTimeout as error:
+            raise LabFailure(f"{error}\n{sink.name}# {reading}\n{sink.where(reader.pid)}") from None
         self._screen.printed(source, written.stdout + written.stderr)
         read = reader.wait(timeout)
         self._screen.printed(sink, read.stdout + read.stderr)

@@ -12,11 +12,10 @@ from .lab import HostSpec, Lab
 
 HINT = """\
 You are root on {name}. {peer} is at the other end of the cable.
-Make a stream, on both hosts:
+Make a stream:
   mkdir -p {configfs}/{service}/hello
-  cd {configfs}/{service}/hello
-  echo {in_hopid} > in_hopid; echo {out_hopid} > out_hopid
-Then here: {here}      and on {peer}: {there}
+{numbers}
+Then: {use}
 Other pane: Ctrl-b and an arrow key. Stop everything: Ctrl-b d.
 """
 
@@ -28,15 +27,23 @@ def _say(text: str) -> None:
     print(f"[lab] {text}", flush=True)
 
 
-def _start_shell(host: Host, peer: Host, reads: bool) -> None:
+def _hint(host: Host, peer: Host, first: bool) -> str:
+    """What to type on one of the two hosts."""
+    service = host.service() if host.driver else "SERVICE"
+    directory = f"{CONFIGFS}/{service}/hello"
+    if host.driver == "stock":
+        numbers = f"  cd {directory}; echo 8 > in_hopid; echo 8 > out_hopid"
+    elif first:
+        numbers = f"  cd {directory}; echo -1 > in_hopid; echo -1 > out_hopid"
+    else:
+        numbers = f"(the numbers come from {peer.name} by themselves, in a second or two)"
+    return HINT.format(name=host.name, peer=peer.name, configfs=CONFIGFS, service=service,
+                       numbers=numbers,
+                       use="cat /dev/tbstream0" if first else "echo hello > /dev/tbstream0")
+
+
+def _start_shell(host: Host, hint: str) -> None:
     """A root shell on the guest's virtio console, again and again."""
-    here, there = "cat /dev/tbstream0", "echo hello > /dev/tbstream0"
-    if not reads:
-        here, there = there, here
-    # The same HopIDs on both ends: what one sends on, the other receives on.
-    hint = HINT.format(name=host.name, peer=peer.name, configfs=CONFIGFS,
-                       service=host.service() if host.driver else "SERVICE",
-                       in_hopid=9, out_hopid=9, here=here, there=there)
     host.write_file("/run/lab-hint", hint)
     # setsid -c makes the console the controlling terminal: job control works.
     host.start("while :; do TERM=screen setsid -c -w bash -l < /dev/hvc0 > /dev/hvc0 2>&1; done")
@@ -88,8 +95,8 @@ def shell(kernels: list[str], driver: str) -> int:
             subprocess.run([*TMUX, "select-pane", "-t", "lab.0"], check=True)
             terminal = subprocess.Popen([*TMUX, "attach-session", "-t", "lab"])
             sizes = _Sizes(lab.hosts)
-            _start_shell(left, right, reads=True)
-            _start_shell(right, left, reads=False)
+            _start_shell(left, _hint(left, right, first=True))
+            _start_shell(right, _hint(right, left, first=False))
             while terminal.poll() is None:
                 sizes.update()
                 time.sleep(1)

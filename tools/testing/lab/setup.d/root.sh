@@ -12,7 +12,7 @@ toolchain_packages=(
 
 base_inputs() {
 	echo "$suite"
-	cat "$lab_dir/setup.d/root.sh" | sed -n '/^base_make/,/^}/p'
+	sed -n '/^base_make/,/^}/p' "$lab_dir/setup.d/root.sh"
 }
 
 base_intact() {
