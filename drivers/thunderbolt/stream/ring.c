@@ -67,12 +67,31 @@ tbstream_rx_classify(struct tbstream *stream, const struct tbstream_frame *frame
 	return TBSTREAM_FRAME_BROKEN;
 }
 
+/*
+ * Is this CLOSE only the peer's part of the goodbye? It said nothing before, nobody
+ * here reads, and those who write, or have just closed, learn of it in their own
+ * way. For the next reader it would be the end of a session that never was. (When
+ * nobody has the device open it is a session, one of no bytes.)
+ */
+static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
+{
+	const struct tbstream_session *session = &tunnel->session;
+
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	return !session->heard && !tbstream_queue_ready(&tunnel->rx.queue) &&
+	       !READ_ONCE(session->readers) &&
+	       (READ_ONCE(session->files) ||
+		READ_ONCE(tunnel->phase) == TBSTREAM_DRAINING);
+}
+
 /* The next frame in order has arrived: decide what a reader shall see of it */
 static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 			       struct tbstream_frame *frame)
 {
 	struct tbstream *stream = tunnel->stream;
 	struct tbstream_rx *rx = &tunnel->rx;
+	bool unseen;
 
 	lockdep_assert_held(&rx->lock);
 
@@ -83,13 +102,14 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 
 	switch (frame->kind) {
 	case TBSTREAM_FRAME_CLOSE:
+		unseen = rx->orphaned || tbstream_rx_farewell(tunnel);
 		frame->ended_broken = rx->broken;
 		rx->broken = false;
 		/* Pairs with the READ_ONCE() in tbstream_session_peer_closed() */
 		WRITE_ONCE(tunnel->session.peer_closes,
 			   tunnel->session.peer_closes + 1);
 		WRITE_ONCE(tunnel->session.heard, false);
-		if (rx->orphaned) {
+		if (unseen) {
 			rx->orphaned = false;
 			rx->session++;
 			rx->touched = false;
