@@ -132,8 +132,12 @@ def test_poll_events(lab: Lab) -> None:
 def test_zero_bytes(lab: Lab) -> None:
     """A read or write of nothing does nothing, not even wait."""
     source, sink = pair(lab)
+    # Opening for writing and closing is a session, of no bytes.
+    reader = start_io(sink.host, sink.opened("r"), "read=eof")
     done = good(io(source.host, source.opened("rw"), "read1=0", "write1=0", timeout=10))
     assert [s["ret"] for s in done[1:]] == [0, 0] and not done[1]["eof"], done
+    done = good(steps(reader.wait(10)))
+    assert done[1]["ret"] == 0 and done[1]["eof"], done
     check_transfer(source, sink, 10)
 
 
@@ -153,8 +157,8 @@ def test_fsync_and_o_sync(lab: Lab) -> None:
 
 def test_fsync_can_be_interrupted(lab: Lab) -> None:
     """fsync and close wait for a peer that reads nothing, until they are killed."""
-    source, sink = pair(lab, ring_size=32)
-    for step, function in (("fsync", "tbstream_fsync"), ("close", "tbstream_flush")):
+    for hopid, step, function in ((9, "fsync", "tbstream_fsync"), (10, "close", "tbstream_flush")):
+        source, sink = pair(lab, hopid=hopid, ring_size=32)
         writer = start_io(source.host, source.opened("w"), "write=100000", step)
         source.host.wait_until(blocked_in(writer, function), 10)
         writer.kill()
@@ -179,7 +183,7 @@ def test_blocked_open_hinders_nobody(lab: Lab) -> None:
     waiting = [start_io(alpha, stream.opened("rw"))
                for stream in (nowhere(alpha), Stream(alpha, "waits"))]
     for process in waiting:
-        alpha.wait_until(blocked_in(process, "tbstream_open_wait"), 10)
+        alpha.wait_until(blocked_in(process, "tbstream_open"), 10)
     check_transfer(*pair(lab), 100000)
     alpha.run("for f in /dev/cpu_dma_latency /dev/hpet /dev/vga_arbiter /dev/loop-control; do"
               " [ ! -e $f ] || : < $f || exit 1; done", timeout=5)

@@ -33,13 +33,13 @@ def test_rmdir_while_blocked(lab: Lab) -> None:
               "tbstream_read_iter"),
              (full[0], start_io(alpha, full[0].opened("w"), "write=1m", "poll=out,0", "close"),
               "tbstream_write_iter"),
-             (lone, start_io(alpha, lone.opened("r")), "tbstream_open_wait"))
+             (lone, start_io(alpha, lone.opened("r")), "tbstream_open"))
     for _, process, function in cases:
         alpha.wait_until(blocked_in(process, function), 10)
     for stream, process, function in cases:
         stream.remove()
         done = steps(process.wait(5))
-        where = 0 if function == "tbstream_open_wait" else 1
+        where = 0 if function == "tbstream_open" else 1
         assert done[where]["errno"] == "ENODEV", done
         if where:
             assert "hup" in done[2]["events"], done

@@ -57,7 +57,7 @@ def test_waiting_open(lab: Lab) -> None:
     from tests.streams import nowhere
     stream = nowhere(lab.hosts[0])
     opener = start_io(lab.hosts[0], stream.opened("r"))
-    lab.hosts[0].wait_until(blocked_in(opener, "tbstream_open_wait"), 10)
+    lab.hosts[0].wait_until(blocked_in(opener, "tbstream_open"), 10)
     lab.hosts[0].suspend_resume()
     assert opener.poll() is None, "an open that waits for its peer gave up"
     stream.remove()

@@ -50,7 +50,7 @@ def test_unplug_wakes_everybody(lab: Lab) -> None:
     opener = start_io(alpha, waits.opened("r"), "read=eof", "close")
     for host, process, function in ((alpha, reader, "tbstream_read_iter"), (beta, poller, "poll"),
                                     (alpha, writer, "tbstream_write_iter"),
-                                    (alpha, opener, "tbstream_open_wait")):
+                                    (alpha, opener, "tbstream_open")):
         host.wait_until(blocked_in(process, function), 10)
     lab.cable.unplug()
     done = steps(poller.wait(AT_WORST))

@@ -25,6 +25,7 @@
  *   mkdir=DIR  rmdir=DIR
  *   touch=FILE		tell somebody that we have got this far
  *   await=FILE,MS	wait until somebody has
+ *   stop		stop until SIGCONT comes
  *
  * BYTES and SIZE may end in k, m or g. A call that fails does not end the program,
  * except an open. Exit code 0 when no call failed and all that was read was right,
@@ -36,6 +37,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -674,6 +676,13 @@ static void step_await(const char *argument, struct result *result)
 	}
 }
 
+static void step_stop(const char *argument, struct result *result)
+{
+	(void)argument;
+	if (raise(SIGSTOP))
+		result->error = errno;
+}
+
 /* --- Main ------------------------------------------------------------------- */
 
 static const struct {
@@ -703,6 +712,7 @@ static const struct {
 	{ "rmdir", step_rmdir },
 	{ "touch", step_touch },
 	{ "await", step_await },
+	{ "stop", step_stop },
 };
 
 /* As a JSON string; what is no printable ASCII shows as its bytes */
