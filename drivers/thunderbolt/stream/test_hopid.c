@@ -11,6 +11,8 @@
 #include "stream.h"
 
 #define MAX_HOPID	15
+/* Longer than anything in the driver waits for a peer */
+#define MINUTE		(60 * HZ)
 
 static const uuid_t lower_uuid =
 	UUID_INIT(0x10000000, 0x0000, 0x4000, 0x80, 0, 0, 0, 0, 0, 0, 0x01);
@@ -120,10 +122,11 @@ static bool settle(struct world *world)
 	return tbstream_hopids_settle(&world->peer);
 }
 
-static int agree(struct tbstream *stream)
+/* As somebody sees it who has waited in open() for so long */
+static int agree(struct tbstream *stream, unsigned long waited)
 {
 	guard(mutex)(&tbstream_lock);
-	return tbstream_hopids_agree(stream);
+	return tbstream_hopids_agree(stream, jiffies - waited);
 }
 
 static bool final(struct tbstream *stream)
@@ -500,14 +503,14 @@ static void ends_that_mirror_each_other_agree(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
 	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 10), 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
 	peer_says(test, "a", 10, 9, 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
 	/* It has none yet, or only one direction */
 	peer_says(test, "a", 0, 9, 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
 	peer_says(test, "a", 0, 0, 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
 }
 
 static void ends_that_differ_are_wrong_only_once_that_is_certain(struct kunit *test)
@@ -517,15 +520,26 @@ static void ends_that_differ_are_wrong_only_once_that_is_certain(struct kunit *t
 	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
 	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 10), 0);
 	peer_says(test, "a", 10, 11, 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), -EAGAIN);
-	/* As if the peer had said nothing else for a minute */
-	world->peer.seen_since = jiffies - 60 * HZ;
-	KUNIT_EXPECT_EQ(test, agree(&world->a), -EPROTO);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), -EAGAIN);
+	world->peer.seen_since = jiffies - MINUTE;
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), -EPROTO);
 	/* It says something else, though no better: that may be old news, too */
 	peer_says(test, "a", 10, 12, 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), -EAGAIN);
 	peer_says(test, "a", 10, 9, 0);
-	KUNIT_EXPECT_EQ(test, agree(&world->a), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
+}
+
+static void each_open_gives_the_peer_time_to_change_its_mind(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	peer_says(test, "a", 0, 11, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 0), -EAGAIN);
+	world->peer.seen_since = jiffies - MINUTE;
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 0), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), -EPROTO);
 }
 
 static void only_the_users_own_choice_needs_no_waiting(struct kunit *test)
@@ -572,6 +586,7 @@ static struct kunit_case hopid_cases[] = {
 	KUNIT_CASE(peer_is_told_which_hopids_may_change),
 	KUNIT_CASE(ends_that_mirror_each_other_agree),
 	KUNIT_CASE(ends_that_differ_are_wrong_only_once_that_is_certain),
+	KUNIT_CASE(each_open_gives_the_peer_time_to_change_its_mind),
 	KUNIT_CASE(only_the_users_own_choice_needs_no_waiting),
 	{ }
 };
