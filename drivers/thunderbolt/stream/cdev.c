@@ -441,8 +441,10 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 		if (state == -EPIPE || state == -EIO)
 			mask |= EPOLLERR;
 	}
-	if (tbstream_tunnel_over(tunnel))
-		mask |= READ_ONCE(tunnel->error) == -EIO ? EPOLLERR : EPOLLHUP;
+	if (tbstream_tunnel_over(tunnel)) {
+		state = READ_ONCE(tunnel->error);
+		mask |= state == -EIO || state == -EPROTO ? EPOLLERR : EPOLLHUP;
+	}
 	return mask;
 }
 

@@ -389,12 +389,13 @@ struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream)
 }
 
 /**
- * tbstream_hopids_final() - Is there nothing to hope for from the peer?
+ * tbstream_hopids_final() - Is there nothing to hope for or to fear from the peer?
  * @stream: Attached stream
  *
  * Context: tbstream_lock held.
  *
- * Return: false if a HopID that is ours to choose may yet follow the peer's.
+ * Return: false if the peer may yet say something that changes our HopIDs, or that
+ * shows a stream in use to lead nowhere.
  */
 bool tbstream_hopids_final(struct tbstream *stream)
 {
@@ -403,9 +404,8 @@ bool tbstream_hopids_final(struct tbstream *stream)
 
 	lockdep_assert_held(&tbstream_lock);
 
-	if (!tbstream_hopids_may_move(stream))
-		return true;
-	if (stream->dir[TBSTREAM_IN].requested >= 0 &&
+	if (tbstream_hopids_may_move(stream) &&
+	    stream->dir[TBSTREAM_IN].requested >= 0 &&
 	    stream->dir[TBSTREAM_OUT].requested >= 0)
 		return true;
 	if (!tbstream_props_lookup(stream->peer, stream->name, &advert))
@@ -429,7 +429,7 @@ bool tbstream_hopids_final(struct tbstream *stream)
  * Context: tbstream_lock held.
  *
  * Return: 0; -EAGAIN if they differ but that may be old news; -EPROTO if they
- * differ for good.
+ * differ for good, which is logged.
  */
 int tbstream_hopids_agree(struct tbstream *stream, unsigned long since)
 {

@@ -220,8 +220,13 @@ static void tbstream_watch_work(struct work_struct *work)
 	tbstream_peer_look(peer);
 	tbstream_peer_settle(peer);
 	list_for_each_entry(stream, &tbstream_streams, list) {
-		if (stream->peer == peer)
-			wake_up_all(&stream->wait);
+		if (stream->peer != peer)
+			continue;
+		/* Opened before the peer's HopIDs were known, and they do not match */
+		if (stream->tunnel &&
+		    tbstream_hopids_agree(stream, peer->seen_since) == -EPROTO)
+			tbstream_tunnel_end(stream->tunnel, -EPROTO);
+		wake_up_all(&stream->wait);
 	}
 	if (tbstream_watch_wanted(peer))
 		queue_delayed_work(tbstream_wq, &peer->watch, TBSTREAM_WATCH_TIME);
