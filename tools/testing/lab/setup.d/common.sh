@@ -24,13 +24,22 @@ retry() {
 	return 1
 }
 
-# in_root COMMAND...: run inside build/root with nothing on standard input.
+# mortal COMMAND...: a command that dies with this script, even of SIGKILL,
+# has nothing on standard input and does not hold the set-up's lock.
+mortal() {
+	setpriv --pdeathsig KILL "$@" < /dev/null 9>&-
+}
+
+# in_root COMMAND...: run inside build/root.
 in_root() {
-	"$lab_dir/enter" "$@" < /dev/null 9>&-
+	mortal "$lab_dir/enter" "$@"
 }
 
 # apt_install [APT OPTION...] PACKAGE...
 apt_install() {
+	# A run that was killed may have left packages half-installed.
+	in_root sh -c 'dpkg --configure -a && apt-get -q -y -f install' \
+		>> "$build/setup.log" 2>&1 || true
 	retry 3 in_root apt-get -q -y --no-install-recommends \
 		-o Dpkg::Use-Pty=0 install "$@" >> "$build/setup.log" 2>&1 || {
 		tail -n 15 "$build/setup.log" >&2

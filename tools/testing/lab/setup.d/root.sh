@@ -54,10 +54,9 @@ base_debootstrap() {
 	local target=$1
 	shift
 	rm -rf --one-file-system "$target"
-	# debootstrap keeps .deb files in the cache only when it is absolute.
-	unshare --mount --pid --fork --kill-child --mount-proc \
+	mortal unshare --mount --pid --fork --kill-child --mount-proc \
 		debootstrap --variant=minbase "--cache-dir=$cache/debootstrap" "$@" \
-		"$suite" "$target" "$mirror" < /dev/null >> "$build/setup.log" 2>&1 9>&-
+		"$suite" "$target" "$mirror" >> "$build/setup.log" 2>&1
 }
 
 # base_configure_apt: same mirror, keys and network options as the host.
