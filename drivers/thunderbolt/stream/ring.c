@@ -978,6 +978,8 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 		WRITE_ONCE(tx->losses, tx->losses + 1);
 	spin_unlock(&tx->lock);
 	tbstream_count(tunnel->stream, TBSTREAM_TX_LOST, lost);
+	/* close(2) and fsync(2) wait for either the last byte or a loss */
+	tbstream_tunnel_wake(tunnel);
 
 	tbstream_rings_unmap(tunnel);
 	tbstream_rings_free(tunnel);
