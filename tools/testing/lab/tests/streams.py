@@ -161,6 +161,11 @@ class Stream:
     def remove(self) -> None:
         self.host.run(f"rmdir {shlex.quote(self.directory)}", timeout=5)
 
+    def remove_all(self) -> None:
+        """The service's directory, too."""
+        self.remove()
+        self.host.run(f"rmdir {CONFIGFS}/{self.service}", timeout=5)
+
 
 def pair(lab: Lab, hopid: int = 9, **attributes: object) -> tuple[Stream, Stream]:
     """The same stream on both hosts, with HopIDs that need no negotiation."""

@@ -110,6 +110,8 @@ def test_automatic_yields_to_manual(lab: Lab) -> None:
     assert here.hopids() == (18, 17)
     # Who opens, looks at what the peer says now.
     there.set(in_hopid=19)
+    alpha.wait_until(f"tbstream_io {here.opened('r,nonblock')} > /dev/null;"
+                     f" [ $(cat {here.directory}/out_hopid) = 19 ]", 15, "the peer's change followed")
     check_transfer(here, there, 5000)
     assert here.hopids() == (18, 19), here.hopids()
 
