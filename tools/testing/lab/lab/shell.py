@@ -13,7 +13,7 @@ from .lab import HostSpec, Lab
 HINT = """\
 You are root on {name}. {peer} is at the other end of the cable.
 Make a stream:
-  mkdir -p {configfs}/{service}/hello
+  mkdir -p {directory}
 {numbers}
 Then: {use}
 Other pane: Ctrl-b and an arrow key. Stop everything: Ctrl-b d.
@@ -32,13 +32,12 @@ def _hint(host: Host, peer: Host, first: bool) -> str:
     service = host.service() if host.driver else "SERVICE"
     directory = f"{CONFIGFS}/{service}/hello"
     if host.driver == "stock":
-        numbers = f"  cd {directory}; echo 8 > in_hopid; echo 8 > out_hopid"
+        numbers = f"  cd {directory}\n  echo 8 > in_hopid; echo 8 > out_hopid"
     elif first:
-        numbers = f"  cd {directory}; echo -1 > in_hopid; echo -1 > out_hopid"
+        numbers = f"  cd {directory}\n  echo -1 > in_hopid; echo -1 > out_hopid"
     else:
         numbers = f"(the numbers come from {peer.name} by themselves, in a second or two)"
-    return HINT.format(name=host.name, peer=peer.name, configfs=CONFIGFS, service=service,
-                       numbers=numbers,
+    return HINT.format(name=host.name, peer=peer.name, directory=directory, numbers=numbers,
                        use="cat /dev/tbstream0" if first else "echo hello > /dev/tbstream0")
 
 
