@@ -48,12 +48,13 @@ def test_rmdir_while_blocked(lab: Lab) -> None:
 
 def test_rmdir_while_closing(lab: Lab) -> None:
     """rmdir ends a close that waits, with EIO, and a drain, at once."""
-    source, _ = pair(lab)
+    source, sink = pair(lab)
     writer = start_io(source.host, source.opened("w"), "write=100000", "close")
     source.host.wait_until(blocked_in(writer, "tbstream_flush"), 10)
     source.remove()
     done = steps(writer.wait(5))
     assert done[2]["errno"] == "EIO", done
+    sink.remove()
 
     source, sink = pair(lab)
     writer = start_io(source.host, source.opened("w"), "write=100000", "touch=/tmp/written",
