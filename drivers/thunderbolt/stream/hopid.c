@@ -93,7 +93,25 @@ tbstream_hopid_alloc(struct tb_xdomain *xd, bool in, int id, bool exact)
 	return hopid;
 }
 
-/* HopID @id for @stream, which may still be with its own last tunnel */
+/* Does a stream own this HopID, other than @stream? */
+static bool tbstream_hopid_owned(const struct tbstream_hopid *hopid,
+				 enum tbstream_dir which,
+				 const struct tbstream *stream)
+{
+	const struct tbstream *other;
+
+	list_for_each_entry(other, &tbstream_streams, list) {
+		if (other != stream && other->dir[which].hopid == hopid)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * HopID @id for @stream. It may still be with a tunnel that is going down, of this
+ * stream or of one that was removed: that is off the routers before any tunnel that
+ * is started from now on, so it can be had already.
+ */
 static struct tbstream_hopid *
 tbstream_hopid_exact(struct tbstream *stream, enum tbstream_dir which, int id)
 {
@@ -102,9 +120,11 @@ tbstream_hopid_exact(struct tbstream *stream, enum tbstream_dir which, int id)
 	lockdep_assert_held(&tbstream_lock);
 
 	list_for_each_entry(tunnel, &stream->peer->tunnels, peer_link) {
-		if (tunnel->stream == stream &&
-		    tbstream_hopid_value(tunnel->hopid[which]) == id)
-			return tbstream_hopid_get(tunnel->hopid[which]);
+		struct tbstream_hopid *hopid = tunnel->hopid[which];
+
+		if (tbstream_hopid_value(hopid) == id &&
+		    !tbstream_hopid_owned(hopid, which, stream))
+			return tbstream_hopid_get(hopid);
 	}
 
 	if (id == TBSTREAM_HOPID_MIN)
