@@ -4,17 +4,11 @@
 import itertools
 import json
 import shlex
-from pathlib import Path
 from typing import Any
 
-from lab import HostSpec, Lab, lab_config, paths
+from lab import HostSpec, Lab, paths
 from lab.child import build
 from lab.host import Host, Process, Result
-
-__all__ = ["AMD", "BOTH_NEW", "CONFIGFS", "Lab", "MIXED", "OURS", "Stream", "WITH_NET",
-           "WITH_STOCK", "blocked_in", "check_transfer", "errnos", "good", "io", "lab_config",
-           "nowhere", "pair", "prepare", "start_io", "steps", "transfer", "tunnels_balance"]
-
 
 def _labs(first: str, second: str, **config: Any) -> dict[str, Any]:
     return {"hosts": (HostSpec("alpha", kernel=first), HostSpec("beta", kernel=second)),
@@ -33,7 +27,6 @@ WITH_STOCK = {"hosts": (HostSpec("alpha", kernel="6.12", driver="ours"),
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 TRACING = "/sys/kernel/tracing"
 TBSTREAM_IO = "/usr/local/bin/tbstream_io"
-SELFTESTS = "/usr/local/lib/tbstream-selftests"
 
 # Any UUID that no host of the lab has.
 NOBODY = "00000000-1111-2222-3333-444444444444"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: each system call on the device, one by one."""
 
-from tests.streams import (OURS, Lab, Stream, blocked_in, check_transfer, errnos, good, io,
-                           nowhere, pair, prepare, start_io, steps)
+from lab import Lab
+from tests.streams import (OURS, Stream, blocked_in, check_transfer, errnos, good, io, nowhere,
+                           pair, prepare, start_io, steps)
 
 LAB = OURS
 
@@ -12,7 +13,8 @@ def test_open_that_must_not_wait(lab: Lab) -> None:
     alpha, _ = prepare(lab)
     for how in ("r", "w", "rw"):
         assert errnos(io(alpha, nowhere(alpha).opened(f"{how},nonblock"))) == ["ENXIO"]
-        assert errnos(io(alpha, Stream(alpha, f"none{how}").opened(f"{how},nonblock"))) == ["EINVAL"]
+        unset = Stream(alpha, f"none{how}")
+        assert errnos(io(alpha, unset.opened(f"{how},nonblock"))) == ["EINVAL"]
     source, _ = pair(lab)
     good(io(alpha, source.opened("r,nonblock"), "close"))
     # Only the direction that is opened needs a HopID.
@@ -109,6 +111,41 @@ def test_write_that_must_not_wait(lab: Lab) -> None:
     assert received == done[2]["ret"] + 1, f"wrote {done[2]['ret']} + 1, received {received}"
     for stream in (source, sink):
         stream.host.run("rm /tmp/full")
+
+
+def test_calls_with_nowait(lab: Lab) -> None:
+    """RWF_NOWAIT on a file that may wait gives EAGAIN instead of waiting."""
+    source, sink = pair(lab, ring_size=32)
+    reader = start_io(sink.host, sink.opened("r"), "read-nowait=10", "touch=/tmp/open",
+                      "poll=in,20000", "read-nowait=100", "read-nowait=100",
+                      "await=/tmp/full,30000", "read=eof")
+    sink.host.wait_until("test -e /tmp/open", 10)
+    writer = start_io(source.host, source.opened("w"), "write-nowait=100", "await=/tmp/more,30000",
+                      "write-nowait=4m", "write-nowait=4m", "close")
+    sink.wait_count("rx_bytes", 100)
+    source.host.run("touch /tmp/more")
+    source.host.wait_until(blocked_in(writer, "tbstream_flush"), 20)
+    sink.host.run("touch /tmp/full")
+    done = steps(writer.wait(20))
+    assert errnos(done) == [None, None, None, None, "EAGAIN", None], done
+    assert 0 < done[3]["ret"] < 4 << 20, done
+    received = steps(reader.wait(10))
+    assert errnos(received) == [None, "EAGAIN", None, None, None, "EAGAIN", None, None], received
+    assert received[4]["ret"] == 100 and received[7]["ret"] == done[3]["ret"], (done, received)
+    sink.host.run("rm /tmp/open /tmp/full")
+    source.host.run("rm /tmp/more")
+
+
+def test_two_readers(lab: Lab) -> None:
+    """Two readers share the bytes, and both see the end."""
+    source, sink = pair(lab)
+    readers = [sink.host.start(f"cat {sink.device} | wc -c") for _ in range(2)]
+    sink.host.wait_until("[ $(pgrep -xc cat) = 2 ] && for p in $(pgrep -x cat); do"
+                         " grep -q tbstream_read /proc/$p/stack || exit 1; done", 10)
+    good(io(source.host, source.opened("w"), "write=4m:random=30000", "close"))
+    counts = [int(reader.wait(10).stdout) for reader in readers]
+    assert sum(counts) == 4 << 20, counts
+    check_transfer(source, sink, 5000)
 
 
 def test_poll_events(lab: Lab) -> None:

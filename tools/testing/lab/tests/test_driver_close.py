@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: ends of sessions that nobody planned."""
 
-from tests.streams import (OURS, Lab, blocked_in, check_transfer, errnos, good, io, pair, start_io,
-                           steps)
+from lab import Lab
+from tests.streams import OURS, blocked_in, check_transfer, errnos, good, io, pair, start_io, steps
 
 LAB = OURS
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: directories and attributes in ConfigFS."""
 
-from tests.streams import (CONFIGFS, NOBODY, OURS, Lab, Stream, check_transfer, errnos, good, io,
+from lab import Lab, paths
+from tests.streams import (CONFIGFS, NOBODY, OURS, Stream, check_transfer, errnos, good, io,
                            nowhere, pair, prepare, start_io, steps)
 
 LAB = OURS
@@ -170,7 +171,8 @@ def test_one_peer_by_two_names(lab: Lab) -> None:
     again = Stream(alpha, "one")
     assert by_name.look("state") == by_uuid.look("state") == "closed"
     assert again.look("state") == "absent"
-    there = [Stream(beta, name).set(in_hopid=n, out_hopid=n) for name, n in (("one", 9), ("two", 10))]
+    there = [Stream(beta, name).set(in_hopid=hopid, out_hopid=hopid)
+             for name, hopid in (("one", 9), ("two", 10))]
     check_transfer(by_name, there[0], 5000)
     check_transfer(by_uuid, there[1], 5000)
 
@@ -218,7 +220,6 @@ def test_selftest_script(lab: Lab) -> None:
     """The kselftests for any machine pass in a guest."""
     alpha, _ = prepare(lab)
     source = "tools/testing/selftests/thunderbolt"
-    from lab import paths
     alpha.run("mkdir -p /tmp/selftests && ln -sf /usr/local/bin/tbstream_io /tmp/selftests/")
     for name in ("ktap.sh", "tbstream_configfs.sh", "tbstream_absent.sh"):
         alpha.put(paths.PROJECT / source / name, f"/tmp/selftests/{name}")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: what a user types, on every pair of kernels."""
 
-from tests.streams import BOTH_NEW, MIXED, OURS, Lab, Stream, check_transfer, pair, prepare
+from lab import Lab
+from tests.streams import BOTH_NEW, MIXED, OURS, Stream, check_transfer, pair, prepare
 
 LABS = {"6.12": OURS, "7.3": BOTH_NEW, "6.12-7.3": MIXED}
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: frames that the hardware reports as damaged."""
 
-from tests.streams import OURS, Lab, check_transfer, errnos, good, io, pair, start_io, steps
+from lab import Lab
+from tests.streams import OURS, check_transfer, errnos, good, pair, start_io, steps
 
 LAB = OURS
 

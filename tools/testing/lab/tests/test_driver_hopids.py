@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: HopIDs are chosen, adopted, owned once and freed once."""
 
-from lab import Deadline
-from tests.streams import (AMD, OURS, WITH_NET, Lab, Stream, check_transfer, errnos, good, io,
-                           lab_config, prepare, start_io, steps, transfer)
+from lab import Deadline, Lab, lab_config
+from tests.streams import (AMD, OURS, WITH_NET, Stream, check_transfer, errnos, good, io, prepare,
+                           start_io, steps, transfer)
 
 LAB = OURS
 
@@ -111,7 +111,8 @@ def test_automatic_yields_to_manual(lab: Lab) -> None:
     # Who opens, looks at what the peer says now.
     there.set(in_hopid=19)
     alpha.wait_until(f"tbstream_io {here.opened('r,nonblock')} > /dev/null;"
-                     f" [ $(cat {here.directory}/out_hopid) = 19 ]", 15, "the peer's change followed")
+                     f" [ $(cat {here.directory}/out_hopid) = 19 ]", 15,
+                     "the peer's change followed")
     check_transfer(here, there, 5000)
     assert here.hopids() == (18, 19), here.hopids()
 

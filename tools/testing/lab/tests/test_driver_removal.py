@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: streams, modules and controllers are taken away."""
 
-from lab import Deadline
+from lab import Deadline, Lab
 from lab.host import Host
-from tests.streams import (OURS, Lab, Stream, blocked_in, check_transfer, errnos, good, io, nowhere,
-                           pair, prepare, start_io, steps, trace_tunnels, transfer, tunnels_balance)
+from tests.streams import (OURS, Stream, blocked_in, check_transfer, good, nowhere, pair, prepare,
+                           start_io, steps, trace_tunnels, transfer, tunnels_balance)
 
 LAB = OURS
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver on 6.12 against the stream driver that Linux 7.3 ships."""
 
-from tests.streams import WITH_STOCK, CONFIGFS, Lab, Stream, check_transfer, prepare
+from lab import Lab
+from lab.host import Host
+from tests.streams import CONFIGFS, WITH_STOCK, Stream, good, io, prepare, start_io, steps
 
 LAB = WITH_STOCK
 
@@ -9,13 +11,12 @@ LAB = WITH_STOCK
 class StockStream(Stream):
     """A stream of the stock driver: no class directory to look at."""
 
-    def __init__(self, host, name: str) -> None:
+    def __init__(self, host: Host, name: str) -> None:
         super().__init__(host, name, host.service())
 
 
 def send(source: Stream, sink: Stream, total: int, seed: int) -> None:
     """Reader first: what is written before the reader is there may be lost."""
-    from tests.streams import good, io, start_io, steps
     reader = start_io(sink.host, f"seed={seed}", sink.opened("r"), "touch=/tmp/open",
                       "read=eof", "close")
     sink.host.wait_until("test -e /tmp/open", 15)

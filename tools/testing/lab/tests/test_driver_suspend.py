@@ -3,7 +3,8 @@
 
 A virtual machine can do so only once, so each host has one test."""
 
-from tests.streams import (OURS, Lab, blocked_in, errnos, good, io, nowhere, pair, start_io, steps,
+from lab import Lab
+from tests.streams import (OURS, blocked_in, errnos, good, io, nowhere, pair, start_io, steps,
                            transfer)
 
 LAB = OURS

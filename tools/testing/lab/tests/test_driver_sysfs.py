@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: the device's class, its counters and its uevents."""
 
-from tests.streams import (OURS, Lab, Stream, check_transfer, good, io, nowhere, pair, prepare,
+from lab import Lab
+from tests.streams import (OURS, Stream, check_transfer, good, io, nowhere, pair, prepare,
                            start_io, steps)
 
 LAB = OURS

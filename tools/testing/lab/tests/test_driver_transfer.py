@@ -5,8 +5,8 @@ import struct
 import tempfile
 from pathlib import Path
 
-from tests.streams import (OURS, Lab, check_transfer, good, io, pair, prepare, start_io, steps,
-                     transfer)
+from lab import Lab
+from tests.streams import OURS, check_transfer, good, io, pair, prepare, start_io, steps, transfer
 
 LAB = OURS
 

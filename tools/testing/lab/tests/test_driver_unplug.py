@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: the cable is pulled and plugged in again."""
 
-from tests.streams import (OURS, Lab, Stream, blocked_in, check_transfer, errnos, good, io, pair,
+from lab import Lab
+from tests.streams import (OURS, Stream, blocked_in, check_transfer, errnos, good, io, pair,
                            prepare, start_io, steps, transfer)
 
 LAB = OURS

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: what is left when all the others are done."""
 
-from tests.streams import BOTH_NEW, MIXED, OURS, Lab, pair, prepare, transfer, tunnels_balance
+from lab import Lab
+from tests.streams import BOTH_NEW, MIXED, OURS, pair, prepare, transfer, tunnels_balance
 
 LABS = {"6.12": OURS, "7.3": BOTH_NEW, "6.12-7.3": MIXED}
 

@@ -13,6 +13,7 @@
  *   write=BYTES[:SIZE,...|:random=MAX]	until all is written or an error
  *   read=BYTES|eof[:SIZE,...|:random=MAX]	until all is read, EOF or an error
  *   read1=SIZE  write1=SIZE	one call; "write1=0" writes nothing
+ *   read-nowait=SIZE  write-nowait=SIZE	one call with RWF_NOWAIT
  *   duplex=WRITE,READ[:SIZES]	both at the same time
  *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
  *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
@@ -46,6 +47,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -227,15 +229,17 @@ static void step_write(const char *argument, struct result *result)
 	write_bytes(total, result);
 }
 
-static void step_write1(const char *argument, struct result *result)
+static void write_once(const char *argument, int flags, struct result *result)
 {
 	size_t size = parse_bytes(argument, NULL);
+	struct iovec vector = { outgoing.buffer, size };
 	ssize_t written;
 
 	if (size > BUFFER_SIZE)
 		usage("size too large", argument);
 	pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
-	written = write(device, outgoing.buffer, size);
+	written = flags ? pwritev2(device, &vector, 1, -1, flags) :
+			  write(device, outgoing.buffer, size);
 	result->calls = 1;
 	if (written < 0) {
 		result->error = errno;
@@ -243,6 +247,16 @@ static void step_write1(const char *argument, struct result *result)
 	}
 	result->moved = written;
 	outgoing.offset += written;
+}
+
+static void step_write1(const char *argument, struct result *result)
+{
+	write_once(argument, 0, result);
+}
+
+static void step_write_nowait(const char *argument, struct result *result)
+{
+	write_once(argument, RWF_NOWAIT, result);
 }
 
 /* Compare what has been read and move on */
@@ -300,14 +314,16 @@ static void step_read(const char *argument, struct result *result)
 	read_bytes(total, result);
 }
 
-static void step_read1(const char *argument, struct result *result)
+static void read_once(const char *argument, int flags, struct result *result)
 {
 	size_t size = parse_bytes(argument, NULL);
+	struct iovec vector = { incoming.buffer, size };
 	ssize_t count;
 
 	if (size > BUFFER_SIZE)
 		usage("size too large", argument);
-	count = read(device, incoming.buffer, size);
+	count = flags ? preadv2(device, &vector, 1, -1, flags) :
+			read(device, incoming.buffer, size);
 	result->calls = 1;
 	if (count < 0)
 		result->error = errno;
@@ -315,6 +331,16 @@ static void step_read1(const char *argument, struct result *result)
 		result->eof = true;
 	else
 		check_incoming(count, result);
+}
+
+static void step_read1(const char *argument, struct result *result)
+{
+	read_once(argument, 0, result);
+}
+
+static void step_read_nowait(const char *argument, struct result *result)
+{
+	read_once(argument, RWF_NOWAIT, result);
 }
 
 struct duplex {
@@ -695,6 +721,8 @@ static const struct {
 	{ "write1", step_write1 },
 	{ "read", step_read },
 	{ "read1", step_read1 },
+	{ "read-nowait", step_read_nowait },
+	{ "write-nowait", step_write_nowait },
 	{ "duplex", step_duplex },
 	{ "records", step_records },
 	{ "poll", step_poll },
