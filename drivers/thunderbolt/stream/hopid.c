@@ -116,22 +116,23 @@ static struct tbstream_hopid *
 tbstream_hopid_exact(struct tbstream *stream, enum tbstream_dir which, int id)
 {
 	struct tbstream_tunnel *tunnel;
+	struct tbstream_hopid *hopid;
 
 	lockdep_assert_held(&tbstream_lock);
 
 	list_for_each_entry(tunnel, &stream->peer->tunnels, peer_link) {
-		struct tbstream_hopid *hopid = tunnel->hopid[which];
-
+		hopid = tunnel->hopid[which];
 		if (tbstream_hopid_value(hopid) == id &&
 		    !tbstream_hopid_owned(hopid, which, stream))
 			return tbstream_hopid_get(hopid);
 	}
 
-	if (id == TBSTREAM_HOPID_MIN)
-		pr_notice("%s/%s: taking HopID %d, which thunderbolt_net needs on this cable\n",
+	hopid = tbstream_hopid_alloc(stream->peer->xd, which == TBSTREAM_IN, id,
+				     true);
+	if (!IS_ERR(hopid) && id == TBSTREAM_HOPID_MIN)
+		pr_notice("%s/%s: took HopID %d, which thunderbolt_net needs on this cable\n",
 			  stream->service, stream->name, id);
-	return tbstream_hopid_alloc(stream->peer->xd, which == TBSTREAM_IN, id,
-				    true);
+	return hopid;
 }
 
 /* The lowest free HopID that the peer does not use for another stream */
@@ -316,12 +317,16 @@ static bool tbstream_hopid_settle(struct tbstream *stream, enum tbstream_dir whi
 	    tbstream_hopid_evict(stream, which, wanted))
 		hopid = tbstream_hopid_exact(stream, which, wanted);
 	if (IS_ERR(hopid)) {
-		pr_notice_ratelimited("%s/%s: cannot take %s HopID %d: error %ld\n",
-				      stream->service, stream->name,
-				      which == TBSTREAM_IN ? "in" : "out", wanted,
-				      PTR_ERR(hopid));
+		/* Tried every second while the peer wants it; said once */
+		if (dir->refused != wanted)
+			pr_notice("%s/%s: cannot take %s HopID %d: error %ld\n",
+				  stream->service, stream->name,
+				  which == TBSTREAM_IN ? "in" : "out", wanted,
+				  PTR_ERR(hopid));
+		dir->refused = wanted;
 		return false;
 	}
+	dir->refused = 0;
 	tbstream_hopid_set(stream, which, hopid);
 	return true;
 }
@@ -335,9 +340,11 @@ static bool tbstream_hopid_fill(struct tbstream *stream, enum tbstream_dir which
 		return false;
 	hopid = tbstream_hopid_lowest(stream, which);
 	if (IS_ERR(hopid)) {
-		pr_notice_ratelimited("%s/%s: no %s HopID left on this cable\n",
-				      stream->service, stream->name,
-				      which == TBSTREAM_IN ? "in" : "out");
+		if (dir->refused != TBSTREAM_HOPID_AUTOMATIC)
+			pr_notice("%s/%s: no %s HopID left on this cable\n",
+				  stream->service, stream->name,
+				  which == TBSTREAM_IN ? "in" : "out");
+		dir->refused = TBSTREAM_HOPID_AUTOMATIC;
 		return false;
 	}
 	tbstream_hopid_set(stream, which, hopid);

@@ -107,9 +107,12 @@ struct tbstream_hopid {
  * struct tbstream_direction - One direction's HopID as wanted and as it is
  * @requested: What the user wrote, see params.h. P: tbstream_lock
  * @hopid: What we own at present, or NULL. P: tbstream_lock
+ * @refused: HopID that could not be had when it was tried last, so that this is
+ *	logged once. P: tbstream_lock
  */
 struct tbstream_direction {
 	int requested;
+	int refused;
 	struct tbstream_hopid *hopid;
 };
 
