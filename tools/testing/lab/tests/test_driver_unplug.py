@@ -127,9 +127,11 @@ def test_requests_are_kept_over_replug(lab: Lab) -> None:
     replug(lab)
     for stream in (manual, automatic):
         stream.wait_state("closed")
-    assert (automatic.hopids(), manual.hopids()) == ((9, 9), (15, 17))
+    assert manual.hopids() == (15, 17), manual.hopids()
+    # Not always 9: what the peer advertised for earlier streams is avoided.
+    assert min(automatic.hopids()) >= 9, automatic.hopids()
     there = Stream(beta, "auto")
-    beta.wait_until(f"[ $(cat {there.directory}/in_hopid) = 9 ]", 10)
+    beta.wait_until(f"[ $(cat {there.directory}/in_hopid) != 0 ]", 10, "HopIDs adopted")
     check_transfer(automatic, there, 5000)
 
 
