@@ -68,16 +68,9 @@ static u32 tbstream_props_value(struct tb_property_dir *dir, const char *key)
 	return p ? p->value.immediate : 0;
 }
 
-/**
- * tbstream_props_parse() - Read the directory of one stream
- * @dir: The stream's directory as the peer has sent it
- * @self: Our own UUID
- * @advert: Where to put what it says
- *
- * Return: false if it is meant for another host.
- */
-bool tbstream_props_parse(struct tb_property_dir *dir, const uuid_t *self,
-			  struct tbstream_advert *advert)
+/* Read the directory of one stream. False if it is meant for another host. */
+static bool tbstream_props_parse(struct tb_property_dir *dir, const uuid_t *self,
+				 struct tbstream_advert *advert)
 {
 	struct tb_property *p;
 

@@ -124,13 +124,8 @@ static void tbstream_peer_settle(struct tbstream_peer *peer)
 		tbstream_advertise_later();
 }
 
-/**
- * tbstream_attach() - Attach a new stream to its peer if that is there
- * @stream: Stream in the list
- *
- * Context: tbstream_lock held.
- */
-void tbstream_attach(struct tbstream *stream)
+/* Attach a new stream to its peer if that is there */
+static void tbstream_attach(struct tbstream *stream)
 {
 	struct tbstream_peer *peer;
 
@@ -147,14 +142,8 @@ void tbstream_attach(struct tbstream *stream)
 	}
 }
 
-/**
- * tbstream_detach() - Part a stream from its peer
- * @stream: Stream, attached or not
- * @error: What files that are open get from now on
- *
- * Context: tbstream_lock held.
- */
-void tbstream_detach(struct tbstream *stream, int error)
+/* Part a stream from its peer; files that are open get @error from now on */
+static void tbstream_detach(struct tbstream *stream, int error)
 {
 	lockdep_assert_held(&tbstream_lock);
 

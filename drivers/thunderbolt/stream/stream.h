@@ -406,8 +406,6 @@ struct tbstream_file {
 };
 
 /* stream.c */
-void tbstream_attach(struct tbstream *stream);
-void tbstream_detach(struct tbstream *stream, int error);
 void tbstream_peer_look(struct tbstream_peer *peer);
 void tbstream_watch(struct tbstream_peer *peer);
 void tbstream_peer_put(struct tbstream_peer *peer);
@@ -471,8 +469,6 @@ struct tb_property_dir *tbstream_props_service_dir(void);
 struct tb_property_dir *tbstream_props_build(const struct tbstream_advert *ad,
 					     const uuid_t *uuid,
 					     const uuid_t *peer);
-bool tbstream_props_parse(struct tb_property_dir *dir, const uuid_t *self,
-			  struct tbstream_advert *advert);
 bool tbstream_props_find(struct tb_property_dir *root, const char *service_key,
 			 const char *name, const uuid_t *self,
 			 struct tbstream_advert *advert);
