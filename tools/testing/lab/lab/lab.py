@@ -69,6 +69,8 @@ class Lab:
         self._sim: Simulator | None = None
         self._expected: re.Pattern[str] | None = None
         self._stack = ExitStack()
+        self._began = 0.0
+        self.start_seconds = 0.0
 
     # Parts ------------------------------------------------------------
 
@@ -104,6 +106,7 @@ class Lab:
 
     def _start(self, stack: ExitStack) -> None:
         stack.enter_context(LabLock())
+        self._began = time.monotonic()
         share = self._make_directory()
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tblab-")))
         modules = self._build(share)
@@ -127,6 +130,7 @@ class Lab:
         self._progress(f"booted in {slowest:.1f} s")
         if self._sim is not None:
             self._load(modules)
+        self.start_seconds = time.monotonic() - self._began
 
     def _make_directory(self) -> Path:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
@@ -160,9 +164,10 @@ class Lab:
 
     def _start_simulator(self, sockets: Path) -> None:
         names = [spec.name for spec in self.specs]
+        if self._cable_specs is None:
+            self._cable_specs = ([Cable(f"{names[0]}:1", f"{names[1]}:1")]
+                                 if len(names) > 1 else [])
         cables = self._cable_specs
-        if cables is None:
-            cables = [Cable(f"{names[0]}:1", f"{names[1]}:1")] if len(names) > 1 else []
         options = [f"profile={self.profile}", f"lanes={self._lanes}"]
         self._progress(f"start usb4sim: {len(names)} controllers ({self.profile}),"
                        f" {len(cables)} cable{'s' if len(cables) != 1 else ''}")
@@ -182,9 +187,16 @@ class Lab:
                 raise LabFailure(f"loading the drivers failed\n{result}")
         if self._wait and self.cables:
             began = time.monotonic()
-            for host in self.hosts[:2]:
-                host.wait_for_peer(60)
+            self._wait_for_peers()
             self._progress(f"connected after {time.monotonic() - began:.1f} s")
+
+    def _wait_for_peers(self) -> None:
+        """Until every host at the end of a cable has found another one."""
+        cabled = {end.split(":")[0] for cable in self._cable_specs or ()
+                  for end in (cable.end_a, cable.end_b)}
+        for host in self.hosts:
+            if host.name in cabled:
+                host.wait_for_peer(60)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
@@ -232,5 +244,4 @@ class Lab:
         for cable in replugged:
             cable.plug()
         if replugged:
-            for host in self.hosts[:2]:
-                host.wait_for_peer(60)
+            self._wait_for_peers()

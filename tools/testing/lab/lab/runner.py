@@ -158,7 +158,7 @@ class Runner:
                 self._report(waiting.pop(0), time.monotonic(), again, lab)
             return broken
         try:
-            _comment(f"lab {lab.directory.name}: up in {time.monotonic() - began:.1f} s,"
+            _comment(f"lab {lab.directory.name}: up in {lab.start_seconds:.1f} s,"
                      f" deadlines x {lab.scale:.1f}")
             while waiting:
                 if not self._run_test(waiting[0], lab):

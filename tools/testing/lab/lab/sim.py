@@ -18,9 +18,18 @@ _built = False
 
 @dataclass(frozen=True)
 class Cable:
-    """Which two ports a cable joins, each as "HOST:PORT"."""
+    """Which two ports a cable joins, each as "HOST:PORT"; ports are numbered
+    1, 3, 5, ... by their first lane adapter."""
     end_a: str
     end_b: str
+
+
+def _ports(host: str, cables: Sequence[Cable]) -> int:
+    """USB4 ports that a host needs. A port has two lane adapters and is named
+    by the number of the first one: 1, 3, 5, ..."""
+    adapters = [int(end.split(":")[1]) for cable in cables for end in (cable.end_a, cable.end_b)
+                if end.split(":")[0] == host]
+    return (max(adapters, default=1) + 1) // 2
 
 
 class CableHandle:
@@ -62,7 +71,8 @@ class Simulator:
         self._run_dir = run_dir
         self._command = [str(paths.SIM_BUILD / "usb4sim")]
         for number, (name, path) in enumerate(self._sockets.items()):
-            words = [f"NAME={name}", f"socket={path}", f"uuid-seed={number + 1}", *options]
+            words = [f"NAME={name}", f"socket={path}", f"uuid-seed={number + 1}",
+                     f"ports={_ports(name, cables)}", *options]
             self._command += ["--host", ",".join(words)]
         for cable in cables:
             self._command += ["--cable", f"{cable.end_a},{cable.end_b}"]

@@ -20,8 +20,8 @@ host_check() {
 	unshare --mount --pid --fork true 2> /dev/null ||
 		die "cannot create mount and PID namespaces; in a container, start it with --privileged"
 	free_kib=$(df -Pk "$build" | awk 'NR == 2 { print $4 }')
-	[ -e "$root" ] || [ "$free_kib" -gt 8000000 ] ||
-		die "only $((free_kib / 1024)) MiB free in $build; the lab needs about 8 GB"
+	[ -e "$root" ] || [ "$free_kib" -gt 6000000 ] ||
+		die "only $((free_kib / 1024)) MiB free in $build; the lab needs about 6 GB"
 	if ! command -v debootstrap > /dev/null; then
 		say "installing debootstrap on this machine (the only package it gets)"
 		retry 3 host_install debootstrap ||
