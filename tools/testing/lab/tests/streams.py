@@ -176,8 +176,11 @@ def check_transfer(source: Stream, sink: Stream, total: int, write: str = "", re
                    seed: int = 1, timeout: float = 30) -> None:
     """Bytes written on one side arrive at the other, exactly these and then EOF."""
     reader = start_io(sink.host, f"seed={seed}", sink.opened("r"), f"read=eof{read}", "close")
-    good(io(source.host, f"seed={seed}", source.opened("w"), f"write={total}{write}", "close",
-            timeout=timeout))
+    try:
+        good(io(source.host, f"seed={seed}", source.opened("w"), f"write={total}{write}", "close",
+                timeout=timeout))
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nthe reader: {reader.poll() or 'still reads'}") from error
     done = good(steps(reader.wait(timeout)))
     assert done[2]["eof"] and done[2]["ret"] == total, f"expected {total} bytes: {done[2]}"
 

@@ -120,18 +120,20 @@ def test_calls_with_nowait(lab: Lab) -> None:
                       "poll=in,20000", "read-nowait=100", "read-nowait=100",
                       "await=/tmp/full,30000", "read=eof")
     sink.host.wait_until("test -e /tmp/open", 10)
+    # Two rings take 256 KiB, so one of many such calls finds no room.
     writer = start_io(source.host, source.opened("w"), "write-nowait=100", "await=/tmp/more,30000",
-                      "write-nowait=4m", "write-nowait=4m", "close")
+                      *["write-nowait=4m"] * 12, "close")
     sink.wait_count("rx_bytes", 100)
     source.host.run("touch /tmp/more")
     source.host.wait_until(blocked_in(writer, "tbstream_flush"), 20)
     sink.host.run("touch /tmp/full")
     done = steps(writer.wait(20))
-    assert errnos(done) == [None, None, None, None, "EAGAIN", None], done
-    assert 0 < done[3]["ret"] < 4 << 20, done
+    assert set(errnos(done)) == {None, "EAGAIN"} and not done[-1]["errno"], done
+    written = sum(step["ret"] for step in done[3:])
+    assert 0 < written < 4 << 20, done
     received = steps(reader.wait(10))
     assert errnos(received) == [None, "EAGAIN", None, None, None, "EAGAIN", None, None], received
-    assert received[4]["ret"] == 100 and received[7]["ret"] == done[3]["ret"], (done, received)
+    assert received[4]["ret"] == 100 and received[7]["ret"] == written, (done, received)
     sink.host.run("rm /tmp/open /tmp/full")
     source.host.run("rm /tmp/more")
 

@@ -2,7 +2,7 @@
 """The driver: frames that the hardware reports as damaged."""
 
 from lab import Lab
-from tests.streams import OURS, check_transfer, errnos, good, pair, start_io, steps
+from tests.streams import OURS, check_transfer, errnos, good, io, pair, start_io, steps
 
 LAB = OURS
 
@@ -91,3 +91,18 @@ def test_other_stream_goes_on(lab: Lab) -> None:
     done = steps(reader.wait(10))
     assert done[1]["errno"] == "EIO" and done[1]["ret"] == 0, done
     sink.host.run("rm /tmp/ended")
+
+
+def test_first_frame_damaged(lab: Lab) -> None:
+    """An error before the first byte ends with its session, too."""
+    source, sink = pair(lab)
+    for seed in (64, 65):
+        lab.sim.command("corrupt", sink.host.name, "1", "hopid=9")
+        reader = start_io(sink.host, sink.opened("r"), "read=eof", "await=/tmp/ended,30000",
+                          "close")
+        good(io(source.host, source.opened("w"), "write=10000", "close"))
+        sink.host.run("touch /tmp/ended")
+        done = steps(reader.wait(10))
+        assert (done[1]["ret"], done[1]["errno"]) == (0, "EIO"), done
+        sink.host.run("rm /tmp/ended")
+        check_transfer(source, sink, 5000, seed=seed, timeout=10)
