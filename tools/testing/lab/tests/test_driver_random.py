@@ -15,11 +15,12 @@ ROUNDS = 25
 def _killed(rng: random.Random, source: Stream, sink: Stream, seed: int) -> None:
     """One of the two ends, or both, is killed somewhere in the middle."""
     total = rng.randrange(1 << 20, 32 << 20)
+    some = sink.count("rx_bytes") + rng.randrange(1, 500000)
     reader = start_io(sink.host, f"seed={seed}", sink.opened("r"), "read=eof:random=30000")
     writer = start_io(source.host, f"seed={seed}", source.opened("w"),
                       f"write={total}:random=30000", "close")
     victims = rng.choice(([reader], [writer], [reader, writer], [writer, reader]))
-    sink.wait_count("rx_bytes", sink.count("rx_bytes") + rng.randrange(1, 500000), 20)
+    sink.wait_count("rx_bytes", some, 20)
     for victim in victims:
         victim.kill()
     if writer in victims:
