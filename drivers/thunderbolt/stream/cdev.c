@@ -568,6 +568,11 @@ static int tbstream_try_open(struct tbstream_file *file,
 			opening->starting = tbstream_tunnel_get(tunnel);
 		if (tunnel->phase != TBSTREAM_OPEN)
 			return -EAGAIN;
+		/* What is withdrawn for the last session must not be of this one */
+		if (tbstream_tx_stale(tunnel)) {
+			tbstream_tunnel_check(tunnel, 0);
+			return -EAGAIN;
+		}
 		if (!tbstream_has_hopids(file, tunnel->hopid[TBSTREAM_IN],
 					 tunnel->hopid[TBSTREAM_OUT]))
 			return -EINVAL;
@@ -724,9 +729,9 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	enum tbstream_parting parting;
 
 	mutex_lock(&tbstream_lock);
-	parting = tbstream_session_close(&tunnel->session, &file->party);
-	if (file->party.reads && !tunnel->session.readers)
+	if (file->party.reads && tunnel->session.readers == 1)
 		tbstream_rx_abandon(tunnel);
+	parting = tbstream_session_close(&tunnel->session, &file->party);
 	tbstream_tunnel_part(tunnel, parting);
 	mutex_unlock(&tbstream_lock);
 

@@ -67,6 +67,15 @@ tbstream_rx_classify(struct tbstream *stream, const struct tbstream_frame *frame
 	return TBSTREAM_FRAME_BROKEN;
 }
 
+/* The session at the head of the queue is over, with an error or without */
+static void tbstream_rx_next_session(struct tbstream_rx *rx, bool failed)
+{
+	rx->session++;
+	rx->touched = false;
+	rx->failed = false;
+	rx->last_failed = failed;
+}
+
 /*
  * Is this CLOSE only the peer's part of the goodbye? It said nothing before, nobody
  * here reads, and those who write, or have just closed, learn of it in their own
@@ -97,13 +106,11 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 
 	frame->length = tbstream_frame_length(frame->frame.size);
 	frame->kind = tbstream_rx_classify(stream, frame);
-	frame->ended_broken = false;
 	trace_tbstream_rx(stream, frame->length, frame->kind);
 
 	switch (frame->kind) {
 	case TBSTREAM_FRAME_CLOSE:
 		unseen = rx->orphaned || tbstream_rx_farewell(tunnel);
-		frame->ended_broken = rx->broken;
 		rx->broken = false;
 		/* Pairs with the READ_ONCE() in tbstream_session_peer_closed() */
 		WRITE_ONCE(tunnel->session.peer_closes,
@@ -111,15 +118,13 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 		WRITE_ONCE(tunnel->session.heard, false);
 		if (unseen) {
 			rx->orphaned = false;
-			rx->session++;
-			rx->touched = false;
-			rx->failed = false;
-			rx->last_failed = false;
+			tbstream_rx_next_session(rx, false);
 			frame->kind = TBSTREAM_FRAME_SKIP;
 		}
 		break;
 
 	case TBSTREAM_FRAME_BROKEN:
+		WRITE_ONCE(tunnel->session.heard, true);
 		if (rx->broken || rx->orphaned)
 			frame->kind = TBSTREAM_FRAME_SKIP;
 		else
@@ -167,7 +172,10 @@ static void tbstream_rx_post(struct tbstream_tunnel *tunnel)
 	}
 }
 
-/* Frames that nobody shall see make room at once when they are at the head */
+/*
+ * Frames that nobody shall see make room at once when they are at the head. So does
+ * the end of a session that has failed: its readers get the error, not an end.
+ */
 static void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
@@ -177,7 +185,9 @@ static void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 	while (tbstream_queue_ready(&rx->queue)) {
 		u32 slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
 
-		if (rx->frames[slot].kind != TBSTREAM_FRAME_SKIP)
+		if (rx->frames[slot].kind == TBSTREAM_FRAME_CLOSE && rx->failed)
+			tbstream_rx_next_session(rx, true);
+		else if (rx->frames[slot].kind != TBSTREAM_FRAME_SKIP)
 			break;
 		rx->queue.taken++;
 	}
@@ -369,13 +379,12 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 
 	switch (frame->kind) {
 	case TBSTREAM_FRAME_CLOSE:
-		rx->session++;
-		rx->touched = false;
-		rx->last_failed = rx->failed || frame->ended_broken;
-		rx->failed = false;
+		tbstream_rx_next_session(rx, false);
 		break;
 	case TBSTREAM_FRAME_BROKEN:
+		/* Somebody was told: this session is not for a later reader */
 		rx->failed = true;
+		rx->touched = true;
 		break;
 	case TBSTREAM_FRAME_DATA:
 	case TBSTREAM_FRAME_SKIP:
@@ -400,25 +409,24 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
-	bool ended = false;
+	u32 session;
 
 	spin_lock(&rx->lock);
 	if (!rx->touched)
 		goto out;
 
-	while (!ended && tbstream_queue_ready(&rx->queue)) {
+	session = rx->session;
+	while (rx->session == session && tbstream_queue_ready(&rx->queue)) {
 		struct tbstream_frame *frame =
 			&rx->frames[tbstream_queue_slot(&rx->queue,
 							rx->queue.taken)];
 
-		ended = frame->kind == TBSTREAM_FRAME_CLOSE;
 		if (frame->kind == TBSTREAM_FRAME_DATA)
 			tbstream_count(tunnel->stream, TBSTREAM_RX_DISCARDED,
 				       frame->length - rx->offset);
 		tbstream_rx_taken(tunnel);
 	}
-	if (!ended)
-		rx->orphaned = true;
+	rx->orphaned = rx->session == session;
 out:
 	spin_unlock(&rx->lock);
 }

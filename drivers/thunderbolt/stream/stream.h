@@ -227,8 +227,6 @@ enum tbstream_frame_kind {
  *	  while there are rings
  * @length: Payload length. P: rx.lock or tx.lock
  * @kind: What was received. P: rx.lock
- * @ended_broken: With %TBSTREAM_FRAME_CLOSE: the session it ends had an error.
- *	P: rx.lock
  * @complete: The hardware has finished with it. P: rx.lock or tx.lock
  */
 struct tbstream_frame {
@@ -237,7 +235,6 @@ struct tbstream_frame {
 	struct page *page;
 	u32 length;
 	enum tbstream_frame_kind kind;
-	bool ended_broken;
 	bool complete;
 };
 
@@ -347,6 +344,7 @@ enum tbstream_phase {
  * @patience: What @deadline is moved by when there is progress; 0 = for ever.
  *	P: tbstream_lock
  * @drained: tx.queue.done when last looked at. P: tbstream_lock
+ * @said: While draining: our CLOSE has left. P: tbstream_lock
  * @tick: Looks after draining and idle tunnels
  * @lock: Protects the three below
  * @halted: No work may be queued
@@ -373,6 +371,7 @@ struct tbstream_tunnel {
 	unsigned long deadline;
 	unsigned long patience;
 	u32 drained;
+	bool said;
 	struct delayed_work tick;
 
 	spinlock_t lock;

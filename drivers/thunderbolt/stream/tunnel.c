@@ -339,16 +339,23 @@ void tbstream_tunnel_withdraw(struct tbstream_tunnel *tunnel)
 		tbstream_tunnel_want(tunnel, true, true);
 }
 
-/* The bytes are out, or there is no point in waiting longer */
+/*
+ * Our CLOSE is out, or there is no point in waiting longer. What the peer has sent
+ * stays if it is a session that is complete, or that began after its own CLOSE. The
+ * rest belongs to a session that we have just ended.
+ */
 static void tbstream_tunnel_drained(struct tbstream_tunnel *tunnel)
 {
+	struct tbstream_session *session = &tunnel->session;
+
 	lockdep_assert_held(&tbstream_lock);
 
-	if (!tbstream_rx_holds_session(tunnel)) {
+	if (!tbstream_rx_holds_session(tunnel) &&
+	    !(tbstream_session_peer_closed(session, session->owing_since) &&
+	      tbstream_rx_holds_data(tunnel))) {
 		tbstream_tunnel_end(tunnel, 0);
 		return;
 	}
-	/* The peer's session is complete and waits here for a reader */
 	tunnel->phase = TBSTREAM_OPEN;
 	if (tbstream_tx_outstanding(tunnel))
 		tbstream_tunnel_withdraw(tunnel);
@@ -357,20 +364,35 @@ static void tbstream_tunnel_drained(struct tbstream_tunnel *tunnel)
 
 static void tbstream_tunnel_drain(struct tbstream_tunnel *tunnel)
 {
+	struct tbstream_session *session = &tunnel->session;
 	u32 done = READ_ONCE(tunnel->tx.queue.done);
+	bool out = !tbstream_tx_outstanding(tunnel);
 
 	lockdep_assert_held(&tbstream_lock);
 
-	if (!tbstream_tx_outstanding(tunnel) || tbstream_tx_stale(tunnel)) {
+	/* Nobody is there any more to say CLOSE to */
+	if (tbstream_session_peer_closed(session, session->owing_since)) {
 		tbstream_tunnel_drained(tunnel);
 		return;
 	}
+
+	/* The peer may have been writing: its own CLOSE may be on the way */
+	if (out && !tunnel->said) {
+		tunnel->said = true;
+		tunnel->patience = TBSTREAM_IDLE_TIME;
+		tunnel->deadline = jiffies + tunnel->patience;
+	}
+	if (out && !tbstream_rx_holds_data(tunnel)) {
+		tbstream_tunnel_drained(tunnel);
+		return;
+	}
+
 	if (done != tunnel->drained) {
 		tunnel->drained = done;
 		tunnel->deadline = jiffies + tunnel->patience;
 	}
 	if (tunnel->patience && time_after_eq(jiffies, tunnel->deadline)) {
-		if (tunnel->patience > TBSTREAM_BRIEF_TIME)
+		if (!out && tunnel->patience > TBSTREAM_BRIEF_TIME)
 			pr_notice_ratelimited("%s: the peer took nothing for %u ms, giving up what was written to it\n",
 					      dev_name(&tunnel->stream->dev),
 					      jiffies_to_msecs(tunnel->patience));
@@ -388,7 +410,9 @@ static void tbstream_tunnel_tick(struct work_struct *work)
 	struct tbstream_tunnel *tunnel =
 		container_of(work, struct tbstream_tunnel, tick.work);
 
+	/* What has happened may not have been said by an interrupt yet */
 	tbstream_tx_reap(tunnel);
+	tbstream_rx_reap(tunnel);
 
 	mutex_lock(&tbstream_lock);
 	if (tunnel->phase == TBSTREAM_DRAINING) {
@@ -536,6 +560,7 @@ void tbstream_tunnel_part(struct tbstream_tunnel *tunnel,
 		tunnel->patience = msecs_to_jiffies(tunnel->stream->params.linger);
 	tunnel->drained = READ_ONCE(tunnel->tx.queue.done);
 	tunnel->deadline = jiffies + tunnel->patience;
+	tunnel->said = false;
 	/* Pairs with the READ_ONCE() in tbstream_tx_callback() */
 	WRITE_ONCE(tunnel->phase, TBSTREAM_DRAINING);
 	tbstream_tx_close(tunnel);
