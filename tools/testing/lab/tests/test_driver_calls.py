@@ -157,7 +157,12 @@ def test_poll_events(lab: Lab) -> None:
                     "poll=in,20000", "read=100", "poll=in+rdhup,20000", "poll=in+out+rdhup,0",
                     "write1=1", "read=eof", "close")
     sink.host.wait_until("test -e /tmp/open", 10)
-    good(io(source.host, source.opened("w"), "write=100", "close"))
+    writer = start_io(source.host, source.opened("w"), "write=100", "await=/tmp/go,30000", "close")
+    # The reader sleeps in its second poll.
+    sink.wait_count("rx_bytes", 100)
+    sink.host.wait_until(blocked_in(both, "poll"), 10)
+    source.host.run("touch /tmp/go")
+    good(steps(writer.wait(10)))
     done = steps(both.wait(20))
     assert done[1]["events"] == ["out"], done[1]
     assert done[3]["events"] == ["in"], done[3]
@@ -166,6 +171,7 @@ def test_poll_events(lab: Lab) -> None:
     assert done[6]["events"] == ["in", "out", "rdhup", "err"], done[6]
     assert done[7]["errno"] == "EPIPE" and done[8]["eof"], done
     sink.host.run("rm /tmp/open")
+    source.host.run("rm /tmp/go")
 
 
 def test_zero_bytes(lab: Lab) -> None:
