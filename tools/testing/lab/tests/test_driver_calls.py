@@ -154,23 +154,21 @@ def test_poll_events(lab: Lab) -> None:
     """IN, OUT, RDHUP and ERR come when read and write have something to say."""
     source, sink = pair(lab)
     both = start_io(sink.host, sink.opened("rw"), "poll=in+out+rdhup,0", "touch=/tmp/open",
-                    "poll=in,20000", "read=100", "poll=in+rdhup,20000", "poll=in+out+rdhup,0",
-                    "write1=1", "read=eof", "close")
+                    "poll=in,20000", "read=100", "touch=/tmp/read", "poll=in+rdhup,20000",
+                    "poll=in+out+rdhup,0", "write1=1", "read=eof", "close")
     sink.host.wait_until("test -e /tmp/open", 10)
     writer = start_io(source.host, source.opened("w"), "write=100", "await=/tmp/go,30000", "close")
-    # The reader sleeps in its second poll.
-    sink.wait_count("rx_bytes", 100)
-    sink.host.wait_until(blocked_in(both, "poll"), 10)
+    sink.host.wait_until("test -e /tmp/read", 10)
     source.host.run("touch /tmp/go")
     good(steps(writer.wait(10)))
     done = steps(both.wait(20))
     assert done[1]["events"] == ["out"], done[1]
     assert done[3]["events"] == ["in"], done[3]
     # A CLOSE ends both directions, so a writer learns that nobody reads.
-    assert done[5]["events"] == ["in", "rdhup", "err"], done[5]
-    assert done[6]["events"] == ["in", "out", "rdhup", "err"], done[6]
-    assert done[7]["errno"] == "EPIPE" and done[8]["eof"], done
-    sink.host.run("rm /tmp/open")
+    assert done[6]["events"] == ["in", "rdhup", "err"], done[6]
+    assert done[7]["events"] == ["in", "out", "rdhup", "err"], done[7]
+    assert done[8]["errno"] == "EPIPE" and done[9]["eof"], done
+    sink.host.run("rm /tmp/open /tmp/read")
     source.host.run("rm /tmp/go")
 
 
