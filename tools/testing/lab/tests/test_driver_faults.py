@@ -11,24 +11,28 @@ def break_a_frame(lab: Lab, fault: str, counter: str) -> None:
     """What came before is read, then EIO and no EOF; a new session works."""
     source, sink = pair(lab)
     reader = start_io(sink.host, sink.opened("r"), "read=16384", "touch=/tmp/read",
-                      "read=eof", "read1=1", "poll=in+rdhup,0", "await=/tmp/ended,30000", "close")
+                      "read=eof", "read1=1", "poll=in+rdhup,0", "touch=/tmp/told",
+                      "await=/tmp/ended,30000", "close")
     writer = start_io(source.host, source.opened("w"), "write=16384:4096", "await=/tmp/hit,30000",
-                      "write=100000:4096", "close")
+                      "write=100000:4096", "await=/tmp/told,30000", "close")
     sink.host.wait_until("test -e /tmp/read", 20)
     lab.sim.command(fault, sink.host.name, "1", "hopid=9")
     source.host.run("touch /tmp/hit")
+    # The error lasts as long as the session.
+    sink.host.wait_until("test -e /tmp/told", 10)
+    source.host.run("touch /tmp/told")
     good(steps(writer.wait(10)))
     # Only now, because a reader that goes away makes the writer fail.
     sink.host.run("touch /tmp/ended")
     done = steps(reader.wait(10))
-    assert errnos(done) == [None, None, None, "EIO", "EIO", None, None, None], done
+    assert errnos(done) == [None, None, None, "EIO", "EIO", None, None, None, None], done
     assert done[3]["ret"] == 0 and "err" in done[5]["events"], done
     assert "rdhup" not in done[5]["events"], done
     assert sink.count(counter) == 1
     check_transfer(source, sink, 100000, seed=61)
     check_transfer(sink, source, 100000, seed=62)
-    sink.host.run("rm /tmp/read /tmp/ended")
-    source.host.run("rm /tmp/hit")
+    sink.host.run("rm /tmp/read /tmp/told /tmp/ended")
+    source.host.run("rm /tmp/hit /tmp/told")
 
 
 def test_crc_error(lab: Lab) -> None:
