@@ -66,6 +66,7 @@ static int tbstream_read_state(const struct tbstream_file *file)
 		case TBSTREAM_FRAME_CLOSE:
 			return 0;
 		case TBSTREAM_FRAME_BROKEN:
+		case TBSTREAM_FRAME_BROKEN_CLOSE:
 			return -EIO;
 		default:
 			return 1;
@@ -128,7 +129,7 @@ static void tbstream_read_mark(struct tbstream_file *file)
 	if (!tbstream_queue_ready(&rx->queue))
 		return;
 	slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
-	if (rx->frames[slot].kind == TBSTREAM_FRAME_BROKEN)
+	if (rx->frames[slot].kind != TBSTREAM_FRAME_CLOSE)
 		file->rx_failed = true;
 	tbstream_rx_taken(file->tunnel);
 	if (!file->rx_failed) {

@@ -46,14 +46,18 @@ static enum tbstream_frame_kind
 tbstream_rx_classify(struct tbstream *stream, const struct tbstream_frame *frame)
 {
 	const struct ring_frame *f = &frame->frame;
+	/* The PDF is in packet headers, which the link protects by themselves */
+	enum tbstream_frame_kind broken = f->eof == TBSTREAM_PDF_CLOSE ?
+					  TBSTREAM_FRAME_BROKEN_CLOSE :
+					  TBSTREAM_FRAME_BROKEN;
 
 	if (f->flags & RING_DESC_CRC_ERROR) {
 		tbstream_count(stream, TBSTREAM_RX_CRC_ERRORS, 1);
-		return TBSTREAM_FRAME_BROKEN;
+		return broken;
 	}
 	if (f->flags & RING_DESC_BUFFER_OVERRUN) {
 		tbstream_count(stream, TBSTREAM_RX_OVERRUNS, 1);
-		return TBSTREAM_FRAME_BROKEN;
+		return broken;
 	}
 	if (f->sof == TBSTREAM_PDF_START) {
 		if (f->eof == TBSTREAM_PDF_DATA)
@@ -109,6 +113,11 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 	trace_tbstream_rx(stream, frame->length, frame->kind);
 
 	switch (frame->kind) {
+	case TBSTREAM_FRAME_BROKEN_CLOSE:
+		/* An error before it is one error enough */
+		if (rx->broken)
+			frame->kind = TBSTREAM_FRAME_CLOSE;
+		fallthrough;
 	case TBSTREAM_FRAME_CLOSE:
 		unseen = rx->orphaned || tbstream_rx_farewell(tunnel);
 		rx->broken = false;
@@ -380,6 +389,9 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 	switch (frame->kind) {
 	case TBSTREAM_FRAME_CLOSE:
 		tbstream_rx_next_session(rx, false);
+		break;
+	case TBSTREAM_FRAME_BROKEN_CLOSE:
+		tbstream_rx_next_session(rx, true);
 		break;
 	case TBSTREAM_FRAME_BROKEN:
 		/* Somebody was told: this session is not for a later reader */

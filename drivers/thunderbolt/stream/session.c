@@ -64,7 +64,5 @@ tbstream_session_close(struct tbstream_session *session,
 	if (!session->owing ||
 	    tbstream_session_peer_closed(session, session->owing_since))
 		return TBSTREAM_PEER_CLOSED;
-	if (!session->wrote && !READ_ONCE(session->heard))
-		return TBSTREAM_SEND_CLOSE_BRIEFLY;
-	return TBSTREAM_SEND_CLOSE;
+	return session->wrote ? TBSTREAM_SEND_CLOSE : TBSTREAM_SEND_CLOSE_BRIEFLY;
 }

@@ -12,9 +12,9 @@
  * enum tbstream_parting - What to do with the tunnel when a file was closed
  * @TBSTREAM_STAY: Other files are still open
  * @TBSTREAM_SEND_CLOSE: Say CLOSE, then take the tunnel down
- * @TBSTREAM_SEND_CLOSE_BRIEFLY: The same, but nobody here has written and
- *	nothing came from the peer: it may not be there, and a CLOSE that lies
- *	around would hit its next session
+ * @TBSTREAM_SEND_CLOSE_BRIEFLY: The same, but nobody here has written. A peer that
+ *	is there takes it at once; from one that is not it has to be taken back, or it
+ *	would hit its next session
  * @TBSTREAM_PEER_CLOSED: The peer has said CLOSE first, there is nothing to say
  */
 enum tbstream_parting {

@@ -215,6 +215,8 @@ enum tbstream_frame_kind {
 	TBSTREAM_FRAME_CLOSE,
 	/* The peer's session cannot be trusted from here on */
 	TBSTREAM_FRAME_BROKEN,
+	/* The same, and it ends here */
+	TBSTREAM_FRAME_BROKEN_CLOSE,
 	/* Nothing for a reader: the slot only waits for its turn */
 	TBSTREAM_FRAME_SKIP,
 };

@@ -32,6 +32,7 @@ DECLARE_EVENT_CLASS(tbstream_frame,
 				   { TBSTREAM_FRAME_DATA, "data" },
 				   { TBSTREAM_FRAME_CLOSE, "close" },
 				   { TBSTREAM_FRAME_BROKEN, "broken" },
+				   { TBSTREAM_FRAME_BROKEN_CLOSE, "broken close" },
 				   { TBSTREAM_FRAME_SKIP, "skip" }),
 		  __entry->length)
 );
