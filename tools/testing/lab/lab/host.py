@@ -237,7 +237,8 @@ class Host:
     # Power, logs ------------------------------------------------------
 
     def suspend_resume(self, timeout: float = 60, asleep: float = 0.0) -> None:
-        """Suspend to memory (S3) and wake up again."""
+        """Suspend to memory (S3) and wake up again. Once per boot: the second
+        time QEMU 11.1 lets the guest run on without having slept."""
         qmp = self.machine.qmp
         deadline = Deadline(timeout)
         suspend = self.start("echo mem > /sys/power/state")

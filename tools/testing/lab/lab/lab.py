@@ -42,13 +42,14 @@ class Lab:
 
     driver: "ours" (thunderbolt_stream of this project), "stock" (that of
     kernel 7.3) or None. net: load thunderbolt_net. cables: default is one
-    between port 1 of the first two hosts. simulator False leaves out the
+    between port 1 of the first two hosts. profile, lanes (1 or 2) and usb4 (the
+    version of the routers, 1 or 2) are the controllers'. simulator False leaves out the
     controllers. tolerate names rules that a stock driver is known to break.
     progress is called with one line per step."""
 
     def __init__(self, hosts: Sequence[HostSpec] = DEFAULT_HOSTS, profile: str = "intel",
                  driver: str | None = "ours", net: bool = False,
-                 cables: Sequence[Cable] | None = None, lanes: int = 1,
+                 cables: Sequence[Cable] | None = None, lanes: int = 1, usb4: int = 1,
                  simulator: bool = True, shell: bool = False, wait: bool = True,
                  tolerate: Sequence[str] = (),
                  name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
@@ -60,7 +61,7 @@ class Lab:
         self.cables: list[CableHandle] = []
         self.directory = paths.RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         self._cable_specs = cables
-        self._lanes = lanes
+        self._sim_options = [f"profile={profile}", f"lanes={lanes}", f"usb4={usb4}"]
         self._with_simulator = simulator
         self._shell = shell
         self._wait = wait
@@ -168,10 +169,9 @@ class Lab:
             self._cable_specs = ([Cable(f"{names[0]}:1", f"{names[1]}:1")]
                                  if len(names) > 1 else [])
         cables = self._cable_specs
-        options = [f"profile={self.profile}", f"lanes={self._lanes}"]
         self._progress(f"start usb4sim: {len(names)} controllers ({self.profile}),"
                        f" {len(cables)} cable{'s' if len(cables) != 1 else ''}")
-        self._sim = Simulator(names, cables, options, self.directory, sockets)
+        self._sim = Simulator(names, cables, self._sim_options, self.directory, sockets)
         self._sim.start()
         self.cables = [CableHandle(self._sim, number) for number in range(len(cables))]
 

@@ -2,7 +2,7 @@
 """The simulator, judged by drivers that nobody here wrote: two stock 6.12
 kernels with thunderbolt and thunderbolt_net."""
 
-from lab import HostSpec, Lab
+from lab import HostSpec, Lab, lab_config
 
 HOSTS = (HostSpec("alpha", kernel="6.12"), HostSpec("beta", kernel="6.12"))
 LABS = {
@@ -75,3 +75,33 @@ def test_unplug_replug(lab: Lab) -> None:
             host.wait_for_peer(timeout=30)
         addresses_up(lab)
         ping(lab)
+
+
+def test_suspend_resume(lab: Lab) -> None:
+    """After S3 of one side, which resets its controller, ping works again."""
+    addresses_up(lab)
+    ping(lab)
+    for host in lab.hosts:
+        host.suspend_resume()
+        for side in lab.hosts:
+            side.wait_for_peer(timeout=30)
+        addresses_up(lab)
+        ping(lab)
+
+
+@lab_config(hosts=HOSTS, driver=None, net=True, lanes=2)
+def test_two_lanes(lab: Lab) -> None:
+    """Two lanes are bonded to one link."""
+    for host in lab.hosts:
+        device = f"{DEVICES}/{host.xdomain()}"
+        host.wait_until(f"grep -qx 2 {device}/rx_lanes && grep -qx 2 {device}/tx_lanes", timeout=20)
+    addresses_up(lab)
+    ping(lab)
+
+
+@lab_config(hosts=(HostSpec("alpha", kernel="7.3"), HostSpec("beta", kernel="6.12")),
+            driver=None, net=True, usb4=2)
+def test_usb4_version_2(lab: Lab) -> None:
+    """Kernels 7.3 and 6.12 find each other over routers of USB4 version 2."""
+    addresses_up(lab)
+    ping(lab)
