@@ -51,8 +51,6 @@ static struct tb_property_dir *compat_bump_dir;
 static LIST_HEAD(compat_published);
 /* Unlinked, but a reader may still be on them */
 static LIST_HEAD(compat_unlinked);
-/* The directory was edited, and the peers have not been told */
-static bool compat_dirty;
 
 /* Tell the peers, and wait for readers of what was unlinked */
 static int compat_bump(void)
@@ -108,14 +106,12 @@ static void compat_publish(struct compat_published *pub)
 {
 	list_add_tail(&pub->list, &compat_published);
 	list_add_tail_rcu(&pub->entry->list, &compat_dir->properties);
-	compat_dirty = true;
 }
 
 static void compat_withdraw(struct compat_published *pub)
 {
 	list_del_rcu(&pub->entry->list);
 	list_move(&pub->list, &compat_unlinked);
-	compat_dirty = true;
 }
 
 static bool compat_same(const struct compat_published *a,
@@ -199,11 +195,12 @@ void tbstream_advertise(void)
 	list_for_each_entry_safe(pub, next, &wanted, list)
 		kfree(pub);
 
-	if (compat_dirty && !compat_bump()) {
-		compat_dirty = false;
+	/* Also without a change: the peers shall read what they have once more */
+	if (!compat_bump())
 		compat_free_unlinked();
-	}
-	if (ret || compat_dirty) {
+	else
+		ret = -ENOMEM;
+	if (ret) {
 		guard(mutex)(&tbstream_lock);
 		tbstream_advertise_later();
 	}

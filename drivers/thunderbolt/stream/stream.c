@@ -21,10 +21,13 @@
 #define TBSTREAM_WATCH_TIME	HZ
 /*
  * A peer that reads our properties in several packets while they change gets a
- * torn block, so changes are collected for a moment and kept apart.
+ * torn block under the new generation, and keeps it, because it takes a block with
+ * the same generation for what it has. So changes are collected for a moment, kept
+ * apart, and the generation moves on once more when the peers have read the last.
  */
 #define TBSTREAM_ADVERTISE_DELAY	(HZ / 10)
 #define TBSTREAM_ADVERTISE_GAP		(2 * HZ)
+#define TBSTREAM_ADVERTISE_AGAIN	(3 * HZ)
 /*
  * After resume the core removes hosts that are gone, with tb->lock held and
  * outside of tb->wq. Path work must not be running then.
@@ -45,14 +48,25 @@ static void tbstream_advertise_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(tbstream_advertise_work, tbstream_advertise_work_fn);
 /* P: tbstream_lock */
 static unsigned long tbstream_advertise_not_before;
+/* There is a change that the peers have not been told. P: tbstream_lock */
+static bool tbstream_advertise_news;
 
 static void tbstream_advertise_work_fn(struct work_struct *work)
 {
+	bool news;
+
 	mutex_lock(&tbstream_lock);
+	news = tbstream_advertise_news;
+	tbstream_advertise_news = false;
 	tbstream_advertise_not_before = jiffies + TBSTREAM_ADVERTISE_GAP;
 	mutex_unlock(&tbstream_lock);
 
 	tbstream_advertise();
+
+	/* Does nothing if there is a new change by now */
+	if (news)
+		queue_delayed_work(tbstream_wq, &tbstream_advertise_work,
+				   TBSTREAM_ADVERTISE_AGAIN);
 }
 
 /**
@@ -66,9 +80,12 @@ void tbstream_advertise_later(void)
 
 	lockdep_assert_held(&tbstream_lock);
 
+	if (tbstream_advertise_news)
+		return;
+	tbstream_advertise_news = true;
 	if (time_before(when, tbstream_advertise_not_before))
 		when = tbstream_advertise_not_before;
-	queue_delayed_work(tbstream_wq, &tbstream_advertise_work, when - jiffies);
+	mod_delayed_work(tbstream_wq, &tbstream_advertise_work, when - jiffies);
 }
 
 /* --- Attaching ---------------------------------------------------------- */
