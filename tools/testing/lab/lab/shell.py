@@ -91,6 +91,9 @@ def shell(kernels: list[str], driver: str) -> int:
                                   ("status-left-length", "40"), ("status-right", " leave: Ctrl-b d "),
                                   ("mouse", "on")):
                 subprocess.run([*TMUX, "set-option", "-t", "lab", option, value], check=True)
+            # An arrow key is several bytes. On a busy machine they come more than
+            # tmux's 10 ms apart, and would be typed into the shell.
+            subprocess.run([*TMUX, "set-option", "-s", "escape-time", "500"], check=True)
             subprocess.run([*TMUX, "select-pane", "-t", "lab.0"], check=True)
             terminal = subprocess.Popen([*TMUX, "attach-session", "-t", "lab"])
             sizes = _Sizes(lab.hosts)
