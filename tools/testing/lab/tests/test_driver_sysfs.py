@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: the device's class, its counters and its uevents."""
 
-from lab import Lab
+from lab import Lab, paths
 from tests.streams import (OURS, Stream, check_transfer, good, io, nowhere, pair, prepare,
                            start_io, steps)
 
@@ -106,3 +106,19 @@ def test_uevents(lab: Lab) -> None:
         assert event["DEVNAME"] == stream.device, event
     change = [e for e in events if e["ACTION"] == "change"][0]
     assert change["TBSTREAM_PEER"] == uuid, change
+
+
+def test_names_by_udev(lab: Lab) -> None:
+    """The udev rules of the project give the device a stable name while it exists."""
+    alpha, _ = prepare(lab)
+    rules = "/run/udev/rules.d/70-tbstream.rules"
+    alpha.run("mkdir -p /run/udev/rules.d")
+    alpha.put(paths.PROJECT / "tools/thunderbolt/tbstream/70-tbstream.rules", rules)
+    alpha.run("udevadm control --reload")
+    stream = Stream(alpha, "named")
+    link = f"/dev/tbstream/by-name/{alpha.peer_uuid()}/named"
+    alpha.wait_until(f"test -L {link}", 10, what=f"{link} is there")
+    assert alpha.run(f"readlink -f {link}").stdout.strip() == stream.device
+    stream.remove()
+    alpha.wait_until(f"test ! -L {link}", 10, what=f"{link} is gone")
+    alpha.run(f"rm {rules} && udevadm control --reload")
