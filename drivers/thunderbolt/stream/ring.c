@@ -244,6 +244,24 @@ static void tbstream_rx_complete(struct tbstream_tunnel *tunnel,
 	frame->complete = true;
 }
 
+/**
+ * tbstream_tx_forsake() - Nobody will read what is with the hardware now
+ * @tunnel: Tunnel
+ *
+ * Until it is withdrawn, tbstream_tx_stale() says so, and no new file joins.
+ *
+ * Context: Any.
+ */
+void tbstream_tx_forsake(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+
+	spin_lock(&tx->lock);
+	tx->stale_until = tx->queue.posted;
+	tx->close_stale = tx->close_pending;
+	spin_unlock(&tx->lock);
+}
+
 /* Tell those whom newly arrived frames concern */
 static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before)
 {
@@ -256,10 +274,7 @@ static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before)
 	 * Writers fail from now on, tbstream_tx_post() sees to that, and what
 	 * they have posted has no reader any more.
 	 */
-	spin_lock(&tunnel->tx.lock);
-	tunnel->tx.stale_until = tunnel->tx.queue.posted;
-	tunnel->tx.close_stale = tunnel->tx.close_pending;
-	spin_unlock(&tunnel->tx.lock);
+	tbstream_tx_forsake(tunnel);
 	wake_up_all(&tunnel->tx.wait);
 	tbstream_tunnel_check(tunnel, 0);
 }

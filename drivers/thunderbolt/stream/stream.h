@@ -462,6 +462,7 @@ bool tbstream_tx_post(struct tbstream_tunnel *tunnel, u32 length,
 		      u32 joined_at);
 void tbstream_tx_close(struct tbstream_tunnel *tunnel);
 u32 tbstream_tx_outstanding(struct tbstream_tunnel *tunnel);
+void tbstream_tx_forsake(struct tbstream_tunnel *tunnel);
 bool tbstream_tx_stale(struct tbstream_tunnel *tunnel);
 void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
 

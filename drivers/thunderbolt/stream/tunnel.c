@@ -356,8 +356,9 @@ static void tbstream_tunnel_drained(struct tbstream_tunnel *tunnel)
 		tbstream_tunnel_end(tunnel, 0);
 		return;
 	}
+	tbstream_tx_forsake(tunnel);
 	tunnel->phase = TBSTREAM_OPEN;
-	if (tbstream_tx_outstanding(tunnel))
+	if (tbstream_tx_stale(tunnel))
 		tbstream_tunnel_withdraw(tunnel);
 	wake_up_all(&tunnel->stream->wait);
 }
