@@ -102,6 +102,7 @@ class Host:
         self.driver = driver
         self.net = net
         self.processes: set[Process] = set()
+        self.slept = False
         self._share = share
 
     # Commands ---------------------------------------------------------
@@ -238,7 +239,11 @@ class Host:
 
     def suspend_resume(self, timeout: float = 60, asleep: float = 0.0) -> None:
         """Suspend to memory (S3) and wake up again. Once per boot: the second
-        time QEMU 11.1 lets the guest run on without having slept."""
+        time QEMU 11.1 lets the guest run on without having slept, and the
+        shared folder, so put() and get(), does not work any more."""
+        if self.slept:
+            raise InfrastructureError(f"{self.name}: has slept before, start another lab")
+        self.slept = True
         qmp = self.machine.qmp
         deadline = Deadline(timeout)
         suspend = self.start("echo mem > /sys/power/state")

@@ -97,7 +97,8 @@ def _comment(text: str) -> None:
 
 
 class Runner:
-    """Runs groups of tests, a lab for each."""
+    """Runs groups of tests, a lab for each. A failure or a machine that has slept
+    costs the group another lab."""
 
     def __init__(self, tests: list[Test], keep_going: bool = True) -> None:
         self._groups = _group(tests)
@@ -193,6 +194,8 @@ class Runner:
             except AssertionError as error:
                 problem = error
         self._report(test, began, problem, lab)
+        if any(host.slept for host in lab.hosts):
+            return False
         return problem is None or isinstance(problem, SkipTest)
 
     def _report(self, test: Test, began: float, problem: BaseException | None, lab: Lab) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: the machine sleeps (S3) and wakes up.
 
-A virtual machine can do so only once, so each host has one test."""
+A virtual machine can do so only once, so each test leaves its lab used up."""
 
 from lab import Lab
 from tests.streams import (OURS, blocked_in, errnos, good, io, nowhere, pair, start_io, steps,
