@@ -14,25 +14,19 @@ RUN  := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 UNSIGNED := $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 modules: ## Build the module for the running kernel (KVER= or KDIR= for another)
-modules: headers
+modules: kernel
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules
 
 install: ## Install the module into updates/, where it wins over the kernel's own
 install: modules
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
 		INSTALL_MOD_DIR=updates $(UNSIGNED) modules_install
-	@depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) \
-		"$$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)"
+	@scripts/installed \
+		"$$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)" \
+		$(INSTALL_MOD_PATH)
 
-headers:
-	@if [ ! -e "$(KDIR)/Makefile" ]; then \
-		echo "There are no kernel headers in $(KDIR)." >&2; \
-		echo "They are needed to build the module. On Debian and its relatives:" >&2; \
-		echo "    apt-get install linux-headers-$(KVER)" >&2; \
-		echo "For a kernel elsewhere: make KDIR=/path/to/its/build/directory" >&2; \
-		echo "To try the driver without installing it on this machine: make demo" >&2; \
-		exit 1; \
-	fi
+kernel:
+	@compat/check-kernel $(KDIR)
 
 demo: ## Two virtual hosts and a cable: backups over /dev/tbstreamX (as root)
 	@$(RUN) $(LAB)/tblab demo
@@ -91,5 +85,5 @@ help: ## This list
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
-.PHONY: modules install headers demo lab check setup usb4sim-check kunit style \
+.PHONY: modules install kernel demo lab check setup usb4sim-check kunit style \
 	lab-check clean distclean help
