@@ -66,7 +66,7 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
 		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) \
 		-exec rm -f {} +
-	@rm -rf build/modules build/usb4sim build/kunit build/linux-6.12 \
+	@rm -rf build/modules build/install build/usb4sim build/kunit build/linux-6.12 \
 		build/selftests build/style build/check
 
 distclean: ## Remove everything that is not source, the lab included (as root)
