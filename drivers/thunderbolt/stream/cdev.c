@@ -96,7 +96,7 @@ static int tbstream_write_state(const struct tbstream_file *file)
 
 	if (tbstream_tunnel_over(tunnel))
 		return READ_ONCE(tunnel->error) ?: -EIO;
-	if (tbstream_session_peer_closed(&tunnel->session, file->party.joined_at))
+	if (tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at))
 		return -EPIPE;
 	if (READ_ONCE(tx->losses) != file->losses)
 		return -EIO;
@@ -500,7 +500,7 @@ bool tbstream_in_use(const struct tbstream *stream)
 
 	lockdep_assert_held(&tbstream_lock);
 
-	return tunnel && (tunnel->session.files ||
+	return tunnel && (tunnel->plain.files ||
 			  tunnel->phase == TBSTREAM_DRAINING ||
 			  tbstream_rx_holds_data(tunnel));
 }
@@ -509,15 +509,15 @@ static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tu
 {
 	lockdep_assert_held(&tbstream_lock);
 
-	if (!tunnel->session.files) {
+	if (!tunnel->plain.files) {
 		tbstream_count(file->stream, TBSTREAM_SESSIONS, 1);
 		tunnel->losses_at = READ_ONCE(tunnel->tx.losses);
 	}
-	tbstream_session_open(&tunnel->session, &file->party);
+	tbstream_plain_open(&tunnel->plain, &file->party);
 
 	file->tunnel = tbstream_tunnel_get(tunnel);
 	spin_lock(&tunnel->rx.lock);
-	file->party.joined_at = tunnel->session.peer_closes;
+	file->party.joined_at = tunnel->plain.peer_closes;
 	file->party.reading = tunnel->rx.session;
 	spin_unlock(&tunnel->rx.lock);
 	file->losses = READ_ONCE(tunnel->tx.losses);
@@ -730,9 +730,9 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	enum tbstream_parting parting;
 
 	mutex_lock(&tbstream_lock);
-	if (file->party.reads && tunnel->session.readers == 1)
+	if (file->party.reads && tunnel->plain.readers == 1)
 		tbstream_rx_abandon(tunnel);
-	parting = tbstream_session_close(&tunnel->session, &file->party);
+	parting = tbstream_plain_close(&tunnel->plain, &file->party);
 	tbstream_tunnel_part(tunnel, parting);
 	mutex_unlock(&tbstream_lock);
 

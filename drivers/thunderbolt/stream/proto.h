@@ -38,6 +38,12 @@
 #define TBSTREAM_KEY_PEER		"tbspeer"
 #define TBSTREAM_AUTOMATIC_IN		BIT(0)
 #define TBSTREAM_AUTOMATIC_OUT		BIT(1)
+/*
+ * In the service directory: highest version of control messages understood. Both
+ * hosts use the lower one; a host without this key knows none.
+ */
+#define TBSTREAM_KEY_CONTROL		"tbsctl"
+#define TBSTREAM_CONTROL_VERSION	1
 
 /* A property key holds 8 bytes, and the stream's name is one */
 #define TBSTREAM_NAME_MAX		8
@@ -61,12 +67,86 @@
 /* thunderbolt_net cannot do without HopID 8, so automatic choices start above */
 #define TBSTREAM_HOPID_AUTO_MIN		9
 
-/* Frames. The start PDF is always 1, the end PDF says what the frame is. */
+/*
+ * Frames. The start PDF is 1; between two hosts that both say so in their control
+ * messages it counts the frames of a session, 8 to 15 and 8 again, so that one that
+ * is missing is noticed. The end PDF says what the frame is.
+ */
 #define TBSTREAM_FRAME_SIZE		4096
 #define TBSTREAM_PDF_START		1
+#define TBSTREAM_PDF_COUNTED		8
+#define TBSTREAM_PDF_COUNTED_MASK	7
 #define TBSTREAM_PDF_DATA		2
 #define TBSTREAM_PDF_CLOSE		3
 /* Sent zero padded to this size; a longer payload is not a CLOSE */
 #define TBSTREAM_CLOSE_SIZE		256
+
+/*
+ * What a CLOSE says between two of ours, little endian, by byte: a magic number
+ * ("TBSC"), flags, the number of the session that it ends, its data frames modulo
+ * 2^32, its payload bytes.
+ */
+#define TBSTREAM_CLOSE_OF_MAGIC		0
+#define TBSTREAM_CLOSE_OF_FLAGS		4
+#define TBSTREAM_CLOSE_OF_SESSION	8
+#define TBSTREAM_CLOSE_OF_FRAMES	12
+#define TBSTREAM_CLOSE_OF_BYTES		16
+#define TBSTREAM_CLOSE_LENGTH		24
+#define TBSTREAM_CLOSE_MAGIC		0x43534254
+/* Not everything that was written is in the session */
+#define TBSTREAM_CLOSE_ABORTED		BIT(0)
+
+/*
+ * Control messages: XDomain packets of PDF 6 under a protocol UUID of our own, by
+ * dword. The first eight are the header of all XDomain packets (struct tb_xdp_header
+ * of the core): the length is in dwords and counts from the UUID on. UUIDs and the name are bytes in the order in which they lie in memory, a
+ * byte count is its high and its low dword.
+ */
+#define TBSTREAM_CONTROL_UUID \
+	UUID_INIT(0xc18eaf68, 0x2dfe, 0x44b7, \
+		  0xa7, 0x12, 0x70, 0x22, 0x65, 0xe3, 0x65, 0xb4)
+
+#define TBSTREAM_MSG_ROUTE		0
+#define TBSTREAM_MSG_LENGTH		2
+#define TBSTREAM_MSG_UUID		3
+#define TBSTREAM_MSG_TYPE		7
+#define TBSTREAM_MSG_VERSION		8
+#define TBSTREAM_MSG_FROM		9
+#define TBSTREAM_MSG_TO			13
+#define TBSTREAM_MSG_NAME		17
+#define TBSTREAM_MSG_EPOCH		19
+#define TBSTREAM_MSG_SEQ		20
+#define TBSTREAM_MSG_ACK		21
+#define TBSTREAM_MSG_TUNNEL		22
+#define TBSTREAM_MSG_YOUR_TUNNEL	23
+#define TBSTREAM_MSG_FLAGS		24
+/* Bits 15:0 in, 31:16 out, of the sender's tunnel */
+#define TBSTREAM_MSG_HOPIDS		25
+#define TBSTREAM_MSG_TX_SESSION		26
+#define TBSTREAM_MSG_TX_BYTES		27
+#define TBSTREAM_MSG_TX_WANTED		29
+#define TBSTREAM_MSG_RX_SESSION		31
+#define TBSTREAM_MSG_RX_BYTES		32
+#define TBSTREAM_MESSAGE_DWORDS		34
+
+#define TBSTREAM_MSG_TYPE_STATUS	1
+
+/* Flags. Of the message: */
+/* An answer is wanted, news or not */
+#define TBSTREAM_MSG_ASK		BIT(0)
+/* The sender counts frames in the start PDF if the receiver does, too */
+#define TBSTREAM_MSG_COUNTED		BIT(1)
+/* There is no tunnel because the host is going to sleep; its sessions go on */
+#define TBSTREAM_MSG_ASLEEP		BIT(2)
+/* Of what the sender of the message sends: the session has ended at these bytes */
+#define TBSTREAM_TX_ENDED		BIT(3)
+/* Of what it receives: frames of this session are welcome */
+#define TBSTREAM_RX_READY		BIT(4)
+/* Its readers have gone */
+#define TBSTREAM_RX_STOPPED		BIT(5)
+/* A frame of it was damaged or is missing */
+#define TBSTREAM_RX_BROKEN		BIT(6)
+/* The session before it was received complete, to its end */
+#define TBSTREAM_RX_COMPLETE		BIT(7)
 
 #endif /* TBSTREAM_PROTO_H */

@@ -88,7 +88,7 @@ static void tbstream_rx_next_session(struct tbstream_rx *rx, bool failed)
  */
 static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
 {
-	const struct tbstream_session *session = &tunnel->session;
+	const struct tbstream_plain *session = &tunnel->plain;
 
 	lockdep_assert_held(&tunnel->rx.lock);
 
@@ -121,10 +121,10 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 	case TBSTREAM_FRAME_CLOSE:
 		unseen = rx->orphaned || tbstream_rx_farewell(tunnel);
 		rx->broken = false;
-		/* Pairs with the READ_ONCE() in tbstream_session_peer_closed() */
-		WRITE_ONCE(tunnel->session.peer_closes,
-			   tunnel->session.peer_closes + 1);
-		WRITE_ONCE(tunnel->session.heard, false);
+		/* Pairs with the READ_ONCE() in tbstream_plain_peer_closed() */
+		WRITE_ONCE(tunnel->plain.peer_closes,
+			   tunnel->plain.peer_closes + 1);
+		WRITE_ONCE(tunnel->plain.heard, false);
 		if (unseen) {
 			rx->orphaned = false;
 			tbstream_rx_next_session(rx, false);
@@ -133,7 +133,7 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 		break;
 
 	case TBSTREAM_FRAME_BROKEN:
-		WRITE_ONCE(tunnel->session.heard, true);
+		WRITE_ONCE(tunnel->plain.heard, true);
 		if (rx->broken || rx->orphaned)
 			frame->kind = TBSTREAM_FRAME_SKIP;
 		else
@@ -141,7 +141,7 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 		break;
 
 	case TBSTREAM_FRAME_DATA:
-		WRITE_ONCE(tunnel->session.heard, true);
+		WRITE_ONCE(tunnel->plain.heard, true);
 		if (rx->broken || rx->orphaned) {
 			tbstream_count(stream, TBSTREAM_RX_DISCARDED,
 				       frame->length);
@@ -267,7 +267,7 @@ static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before)
 {
 	wake_up_poll(&tunnel->rx.wait, EPOLLIN | EPOLLRDNORM);
 
-	if (READ_ONCE(tunnel->session.peer_closes) == closes_before)
+	if (READ_ONCE(tunnel->plain.peer_closes) == closes_before)
 		return;
 
 	/*
@@ -293,7 +293,7 @@ static void tbstream_rx_callback(struct tb_ring *ring,
 		return;
 
 	spin_lock(&tunnel->rx.lock);
-	closes = tunnel->session.peer_closes;
+	closes = tunnel->plain.peer_closes;
 	tbstream_rx_complete(tunnel, ring_frame);
 	news = tbstream_rx_advance(tunnel);
 	spin_unlock(&tunnel->rx.lock);
@@ -316,7 +316,7 @@ void tbstream_rx_reap(struct tbstream_tunnel *tunnel)
 	u32 closes;
 
 	spin_lock(&rx->lock);
-	closes = tunnel->session.peer_closes;
+	closes = tunnel->plain.peer_closes;
 	while (rx->online && (ring_frame = tb_ring_poll(rx->ring))) {
 		tbstream_rx_complete(tunnel, ring_frame);
 		news |= tbstream_rx_advance(tunnel);
@@ -471,7 +471,7 @@ bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel)
 	bool holds;
 
 	spin_lock(&tunnel->rx.lock);
-	holds = tunnel->rx.session != tunnel->session.peer_closes;
+	holds = tunnel->rx.session != tunnel->plain.peer_closes;
 	spin_unlock(&tunnel->rx.lock);
 	return holds;
 }
@@ -655,7 +655,7 @@ bool tbstream_tx_post(struct tbstream_tunnel *tunnel, u32 length,
 	bool sent;
 
 	spin_lock(&tx->lock);
-	if (tbstream_session_peer_closed(&tunnel->session, joined_at)) {
+	if (tbstream_plain_peer_closed(&tunnel->plain, joined_at)) {
 		spin_unlock(&tx->lock);
 		return false;
 	}

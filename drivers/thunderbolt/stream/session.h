@@ -1,96 +1,231 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who reads, who writes and who has said goodbye. No hardware.
+ * Sessions between two of ours: how each begins, how it ends, and what has arrived.
+ *
+ * A direction of a stream carries one session after the other. The sender's half
+ * and the receiver's half of it live on different hosts and learn of each other in
+ * two ways: frames, in order, and reports in control messages, which may be lost,
+ * come twice or come late. Each report says everything that its half has to say, so
+ * the latest one is all that matters. See Documentation/driver-api/.
+ *
+ * No hardware and no locks: KUnit and a fuzzer drive these very functions, and a
+ * model of them is checked with spin. Who calls them serialises the calls for one
+ * sender, and those for one receiver.
  */
 
 #ifndef TBSTREAM_SESSION_H
 #define TBSTREAM_SESSION_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 /**
- * enum tbstream_parting - What to do with the tunnel when a file was closed
- * @TBSTREAM_STAY: Other files are still open
- * @TBSTREAM_SEND_CLOSE: Say CLOSE, then take the tunnel down
- * @TBSTREAM_SEND_CLOSE_BRIEFLY: The same, but nobody here has written. A peer that
- *	is there takes it at once; from one that is not it has to be taken back, or it
- *	would hit its next session
- * @TBSTREAM_PEER_CLOSED: The peer has said CLOSE first, there is nothing to say
+ * struct tbstream_report - What one host says about both directions of a stream
+ * @flags: TBSTREAM_TX_* and TBSTREAM_RX_*
+ * @tx_session: Session that it sends, or will send next
+ * @tx_bytes: Payload bytes of that session handed to its controller so far
+ * @tx_wanted: Wants to hear when this many bytes have arrived
+ * @rx_session: Session that it receives, or will receive next
+ * @rx_bytes: Payload bytes of that session received, complete and in order
  */
-enum tbstream_parting {
-	TBSTREAM_STAY,
-	TBSTREAM_SEND_CLOSE,
-	TBSTREAM_SEND_CLOSE_BRIEFLY,
-	TBSTREAM_PEER_CLOSED,
+struct tbstream_report {
+	u32 flags;
+	u32 tx_session;
+	u64 tx_bytes;
+	u64 tx_wanted;
+	u32 rx_session;
+	u64 rx_bytes;
 };
 
 /**
- * struct tbstream_session - State of the conversation on one tunnel
- * @readers: Open files that may read
- * @writers: Open files that may write
- * @files: Open files of any mode
- * @peer_closes: CLOSE frames that the peer has sent, a running number; it is
- *	also the number of the peer's session that arrives now
- * @heard: A data frame of that session has come
- * @owing: A file was closed that the peer was still in touch with, so it has to be
- *	told
- * @owing_since: @peer_closes at that time
- * @wrote: That file could have written
- *
- * A peer without control messages (see Documentation/driver-api/) has one kind
- * of goodbye: a CLOSE frame, sent when its last file of any mode is closed. It
- * ends both directions.
- *
- * The functions are pure; the tunnel's locks serialise them: @peer_closes and
- * @heard belong to the receive lock, the rest to tbstream_lock.
+ * struct tbstream_close - What a CLOSE frame says about the session that it ends
+ * @session: Its number
+ * @frames: Data frames in it
+ * @bytes: Payload bytes in it
+ * @aborted: Not all that was written is among them
  */
-struct tbstream_session {
-	unsigned int readers;
+struct tbstream_close {
+	u32 session;
+	u32 frames;
+	u64 bytes;
+	bool aborted;
+};
+
+/*
+ * What the caller has to do after an event, a mask: tell the peer how things stand,
+ * wake whoever sleeps on that direction.
+ */
+#define TBSTREAM_TELL	BIT(0)
+#define TBSTREAM_WAKE	BIT(1)
+/* Receiver only: its session ends with an error behind what has arrived */
+#define TBSTREAM_TEAR	BIT(2)
+
+/* --- Sender ------------------------------------------------------------- */
+
+/**
+ * enum tbstream_outgoing_state - Where an outgoing session is in its life
+ * @TBSTREAM_OUT_OPEN: There are writers
+ * @TBSTREAM_OUT_ENDED: There are none any more; not confirmed yet
+ * @TBSTREAM_OUT_OVER: Confirmed or failed
+ */
+enum tbstream_outgoing_state {
+	TBSTREAM_OUT_OPEN,
+	TBSTREAM_OUT_ENDED,
+	TBSTREAM_OUT_OVER,
+};
+
+/**
+ * struct tbstream_outgoing - One session that is sent
+ * @refs: Held by each file that writes it, and by the sender until it is over
+ * @writers: Files that may still write
+ * @state: See &enum tbstream_outgoing_state
+ * @error: Why it has failed: -EPIPE the reader has gone, -EIO bytes are lost, or 0
+ * @number: Its number
+ * @frames: Data frames handed to the hardware
+ * @bytes: Payload bytes in them
+ * @confirmed: Bytes that the peer has said it has
+ * @wanted: Bytes whose confirmation somebody waits for
+ * @complete: The peer has said that it has all, and the end
+ * @closed: Its CLOSE is with the hardware, or was, while this pair of tunnels lasts
+ */
+struct tbstream_outgoing {
+	unsigned int refs;
 	unsigned int writers;
-	unsigned int files;
-	u32 peer_closes;
-	bool heard;
-	bool owing;
-	u32 owing_since;
-	bool wrote;
+	enum tbstream_outgoing_state state;
+	int error;
+	u32 number;
+	u32 frames;
+	u64 bytes;
+	u64 confirmed;
+	u64 wanted;
+	bool complete;
+	bool closed;
 };
 
 /**
- * struct tbstream_party - What one open file has to do with the conversation
- * @reads: Opened for reading
- * @writes: Opened for writing
- * @joined_at: peer_closes when it was opened: a CLOSE since then ends its writing
- * @reading: Number of the peer's session that it reads. Frames may have come, a
- *	CLOSE among them, before it was opened
- * @ended: It has been told the end of the session before, and has had nothing of
- *	@reading yet
+ * struct tbstream_sender - The sending half of a direction
+ * @sending: Session that is sent, or NULL
+ * @next: Session that has begun while @sending waits for its confirmation, or NULL
+ * @number: Number of @sending, or of the session that begins next
+ * @joined: The peer's tunnel knows ours and the other way round
+ * @ready: The peer has said READY for @number
+ * @close_due: @close has to be sent, behind all frames
+ * @close: See @close_due
  */
-struct tbstream_party {
-	bool reads;
-	bool writes;
-	u32 joined_at;
-	u32 reading;
-	bool ended;
+struct tbstream_sender {
+	struct tbstream_outgoing *sending;
+	struct tbstream_outgoing *next;
+	u32 number;
+	bool joined;
+	bool ready;
+	bool close_due;
+	struct tbstream_close close;
 };
 
-void tbstream_session_open(struct tbstream_session *session,
-			   const struct tbstream_party *party);
-enum tbstream_parting
-tbstream_session_close(struct tbstream_session *session,
-		       const struct tbstream_party *party);
+void tbstream_sender_init(struct tbstream_sender *sender, u32 number);
+bool tbstream_sender_open(struct tbstream_sender *sender,
+			  struct tbstream_outgoing *fresh,
+			  struct tbstream_outgoing **session);
+int tbstream_sender_state(const struct tbstream_sender *sender,
+			  const struct tbstream_outgoing *session);
+u32 tbstream_sender_sent(struct tbstream_sender *sender, u32 length);
+unsigned int tbstream_sender_leave(struct tbstream_sender *sender,
+				   struct tbstream_outgoing *session, bool keep);
+unsigned int tbstream_sender_want(struct tbstream_sender *sender,
+				  struct tbstream_outgoing *session, u64 bytes);
+int tbstream_sender_confirmed(const struct tbstream_outgoing *session, u64 bytes);
+unsigned int tbstream_sender_lose(struct tbstream_sender *sender);
+void tbstream_sender_part(struct tbstream_sender *sender);
+unsigned int tbstream_sender_hear(struct tbstream_sender *sender,
+				  const struct tbstream_report *report,
+				  bool joins);
+unsigned int tbstream_sender_deserted(struct tbstream_sender *sender,
+				      const struct tbstream_report *report);
+void tbstream_outgoing_put(struct tbstream_outgoing *session);
+bool tbstream_sender_waits(const struct tbstream_sender *sender);
+void tbstream_sender_report(const struct tbstream_sender *sender,
+			    struct tbstream_report *report);
+
+/* --- Receiver ----------------------------------------------------------- */
 
 /**
- * tbstream_session_peer_closed() - Has the peer ended a session since then?
- * @session: Session state
- * @joined_at: @peer_closes when the file in question was opened
- *
- * Return: true if writes through that file can no longer reach a reader.
+ * enum tbstream_incoming - What the receiver does with frames
+ * @TBSTREAM_IN_IDLE: Nobody has asked for the session: a frame now is a stray one
+ * @TBSTREAM_IN_READY: They are taken
+ * @TBSTREAM_IN_STOPPED: The readers have gone: discarded up to the CLOSE
+ * @TBSTREAM_IN_BROKEN: One was damaged or is missing: discarded up to the CLOSE
  */
-static inline bool
-tbstream_session_peer_closed(const struct tbstream_session *session,
-			     u32 joined_at)
-{
-	return READ_ONCE(session->peer_closes) != joined_at;
-}
+enum tbstream_incoming {
+	TBSTREAM_IN_IDLE,
+	TBSTREAM_IN_READY,
+	TBSTREAM_IN_STOPPED,
+	TBSTREAM_IN_BROKEN,
+};
+
+/**
+ * enum tbstream_verdict - What a frame turned out to be
+ * @TBSTREAM_TAKE: The next data of the session
+ * @TBSTREAM_DISCARD: Nothing for a reader
+ * @TBSTREAM_LOST: Data, but a frame before it is missing: the session breaks here
+ * @TBSTREAM_BREAK: A frame that should not be: the session breaks here
+ * @TBSTREAM_END: CLOSE, and everything before it has arrived
+ * @TBSTREAM_BREAK_END: CLOSE, but not everything before it has arrived
+ * @TBSTREAM_DISCARD_END: CLOSE of a session that has broken or was stopped
+ */
+enum tbstream_verdict {
+	TBSTREAM_TAKE,
+	TBSTREAM_DISCARD,
+	TBSTREAM_LOST,
+	TBSTREAM_BREAK,
+	TBSTREAM_END,
+	TBSTREAM_BREAK_END,
+	TBSTREAM_DISCARD_END,
+};
+
+/**
+ * struct tbstream_receiver - The receiving half of a direction
+ * @state: See &enum tbstream_incoming
+ * @number: Session that is received, or will be received next
+ * @frames: Data frames of it taken so far
+ * @bytes: Payload bytes in them
+ * @wanted: The sender wants to hear when there are this many
+ * @fresh: It has not learned a number from the peer yet
+ * @joined: The peer's tunnel knows ours and the other way round
+ * @asked: A reader wants the session
+ * @complete: The session before was received complete, to its end
+ */
+struct tbstream_receiver {
+	enum tbstream_incoming state;
+	u32 number;
+	u32 frames;
+	u64 bytes;
+	u64 wanted;
+	bool fresh;
+	bool joined;
+	bool asked;
+	bool complete;
+};
+
+void tbstream_receiver_init(struct tbstream_receiver *receiver, u32 number,
+			    bool complete);
+unsigned int tbstream_receiver_ask(struct tbstream_receiver *receiver);
+unsigned int tbstream_receiver_stop(struct tbstream_receiver *receiver);
+enum tbstream_verdict
+tbstream_receiver_data(struct tbstream_receiver *receiver, u32 length,
+		       bool in_order, unsigned int *todo);
+enum tbstream_verdict
+tbstream_receiver_broken(struct tbstream_receiver *receiver, bool is_close,
+			 unsigned int *todo);
+enum tbstream_verdict
+tbstream_receiver_close(struct tbstream_receiver *receiver,
+			const struct tbstream_close *close, bool in_order,
+			unsigned int *todo);
+void tbstream_receiver_part(struct tbstream_receiver *receiver);
+unsigned int tbstream_receiver_hear(struct tbstream_receiver *receiver,
+				    const struct tbstream_report *report,
+				    bool joins);
+unsigned int tbstream_receiver_deserted(struct tbstream_receiver *receiver);
+void tbstream_receiver_report(const struct tbstream_receiver *receiver,
+			      struct tbstream_report *report);
 
 #endif /* TBSTREAM_SESSION_H */

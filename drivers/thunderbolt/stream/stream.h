@@ -51,7 +51,7 @@
 #include "params.h"
 #include "proto.h"
 #include "ring.h"
-#include "session.h"
+#include "plain.h"
 
 struct tbstream;
 struct tbstream_peer;
@@ -368,7 +368,7 @@ struct tbstream_tunnel {
 	struct tbstream_hopid *hopid[2];
 	enum tbstream_phase phase;
 	int error;
-	struct tbstream_session session;
+	struct tbstream_plain plain;
 	unsigned int losses_at;
 	unsigned long deadline;
 	unsigned long patience;

@@ -54,7 +54,7 @@ static const char *tbstream_state(struct tbstream *stream)
 	case TBSTREAM_STARTING:
 		return "starting";
 	case TBSTREAM_OPEN:
-		if (tunnel->session.files)
+		if (tunnel->plain.files)
 			return "open";
 		return tbstream_rx_holds_data(tunnel) ? "unread" : "closed";
 	case TBSTREAM_DRAINING:

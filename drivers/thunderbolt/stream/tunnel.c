@@ -346,12 +346,12 @@ void tbstream_tunnel_withdraw(struct tbstream_tunnel *tunnel)
  */
 static void tbstream_tunnel_drained(struct tbstream_tunnel *tunnel)
 {
-	struct tbstream_session *session = &tunnel->session;
+	struct tbstream_plain *session = &tunnel->plain;
 
 	lockdep_assert_held(&tbstream_lock);
 
 	if (!tbstream_rx_holds_session(tunnel) &&
-	    !(tbstream_session_peer_closed(session, session->owing_since) &&
+	    !(tbstream_plain_peer_closed(session, session->owing_since) &&
 	      tbstream_rx_holds_data(tunnel))) {
 		tbstream_tunnel_end(tunnel, 0);
 		return;
@@ -365,14 +365,14 @@ static void tbstream_tunnel_drained(struct tbstream_tunnel *tunnel)
 
 static void tbstream_tunnel_drain(struct tbstream_tunnel *tunnel)
 {
-	struct tbstream_session *session = &tunnel->session;
+	struct tbstream_plain *session = &tunnel->plain;
 	u32 done = READ_ONCE(tunnel->tx.queue.done);
 	bool out = !tbstream_tx_outstanding(tunnel);
 
 	lockdep_assert_held(&tbstream_lock);
 
 	/* Nobody is there any more to say CLOSE to */
-	if (tbstream_session_peer_closed(session, session->owing_since)) {
+	if (tbstream_plain_peer_closed(session, session->owing_since)) {
 		tbstream_tunnel_drained(tunnel);
 		return;
 	}
@@ -423,7 +423,7 @@ static void tbstream_tunnel_tick(struct work_struct *work)
 		if (tbstream_tx_stale(tunnel))
 			tbstream_tunnel_withdraw(tunnel);
 
-		if (!tunnel->session.files && !tbstream_rx_holds_data(tunnel)) {
+		if (!tunnel->plain.files && !tbstream_rx_holds_data(tunnel)) {
 			if (time_after_eq(jiffies, tunnel->deadline))
 				tbstream_tunnel_end(tunnel, 0);
 			else
@@ -527,7 +527,7 @@ void tbstream_tunnel_end(struct tbstream_tunnel *tunnel, int error)
 /**
  * tbstream_tunnel_part() - A file was closed
  * @tunnel: Tunnel
- * @parting: What tbstream_session_close() said
+ * @parting: What tbstream_plain_close() said
  *
  * Context: tbstream_lock held.
  */
@@ -586,7 +586,7 @@ bool tbstream_tunnels_reclaim(struct tbstream_peer *peer)
 	lockdep_assert_held(&tbstream_lock);
 
 	list_for_each_entry_safe(tunnel, next, &peer->tunnels, peer_link) {
-		if (tunnel->phase != TBSTREAM_OPEN || tunnel->session.files ||
+		if (tunnel->phase != TBSTREAM_OPEN || tunnel->plain.files ||
 		    tbstream_rx_holds_data(tunnel))
 			continue;
 		tbstream_tunnel_end(tunnel, 0);
