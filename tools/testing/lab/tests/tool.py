@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tests of the command-line helper share: tbstream in the guests."""
+
+import json
+import shlex
+from typing import Any
+
+from lab import Lab, paths
+from lab.child import build
+from lab.host import Host, Result
+
+SOURCE = paths.PROJECT / "tools/thunderbolt/tbstream"
+
+
+def install(lab: Lab) -> tuple[Host, Host]:
+    """The two hosts, with tbstream installed; each calls itself as the lab does."""
+    alpha, beta = lab.hosts
+    if not hasattr(lab, "tbstream_installed"):
+        output = paths.BUILD / "tbstream"
+        build("tbstream", ["make", "-s", "-C", str(SOURCE), f"O={output}"],
+              lab.directory / "tbstream.build")
+        for host in lab.hosts:
+            host.put(output / "tbstream", "/usr/sbin/tbstream")
+            host.run("chmod 755 /usr/sbin/tbstream")
+        setattr(lab, "tbstream_installed", True)
+    return alpha, beta
+
+
+def tbstream(host: Host, *words: str, code: int = 0, timeout: float = 30) -> Result:
+    """Run tbstream, and fail unless it ends with this exit code."""
+    line = " ".join(["tbstream", *map(shlex.quote, words)])
+    result = host.run(line, timeout=timeout, check=False)
+    assert result.code == code, f"expected exit code {code}\n{result}"
+    return result
+
+
+def records(host: Host, *words: str) -> list[dict[str, Any]]:
+    """Its output as JSON."""
+    return json.loads(tbstream(host, "--json", *words).stdout)
