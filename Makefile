@@ -25,6 +25,9 @@ install: modules
 		"$$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)" \
 		$(INSTALL_MOD_PATH)
 
+deb: ## Make the Debian package thunderbolt-stream-dkms in build/deb
+	@packaging/make-deb
+
 kernel:
 	@compat/check-kernel $(KDIR)
 
@@ -58,6 +61,10 @@ style: ## Only what needs no run: warnings, sparse, checkpatch, ... (as root)
 style: setup
 	@$(RUN) $(LAB)/enter scripts/style $(T)
 
+packages-check: ## Only make install, DKMS and the Debian package (as root)
+packages-check: setup
+	@$(RUN) $(LAB)/enter packaging/check
+
 lab-check: ## Only the tests on virtual hosts (as root); T="PATTERN..." for some
 	@$(RUN) $(LAB)/tblab test $(T)
 
@@ -66,8 +73,8 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
 		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) \
 		-exec rm -f {} +
-	@rm -rf build/modules build/install build/usb4sim build/kunit build/linux-6.12 \
-		build/selftests build/style build/check
+	@rm -rf build/modules build/install build/deb build/usb4sim build/kunit \
+		build/linux-6.12 build/selftests build/style build/check
 
 distclean: ## Remove everything that is not source, the lab included (as root)
 distclean: clean
@@ -80,10 +87,10 @@ distclean: clean
 help: ## This list
 	@echo "make [TARGET]   the first one is the default"
 	@echo
-	@awk -F ': ## ' '/^[a-z0-9-]+: ## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': ## ' '/^[a-z0-9-]+: ## / { printf "  %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
-.PHONY: modules install kernel demo lab check setup usb4sim-check kunit style \
-	lab-check clean distclean help
+.PHONY: modules install deb kernel demo lab check setup usb4sim-check kunit style \
+	packages-check lab-check clean distclean help
