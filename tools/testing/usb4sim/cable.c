@@ -13,6 +13,7 @@
 
 #include "cable.h"
 #include "control.h"
+#include "held.h"
 #include "host.h"
 #include "log.h"
 #include "usim.h"
@@ -31,6 +32,44 @@ static void resend_expired(struct usim_timer *timer)
 	usim_port_notify(port);
 }
 
+static void stall_expired(struct usim_timer *timer)
+{
+	usim_port_release(usim_container_of(timer, struct usim_port, stall_timer));
+}
+
+/**
+ * usim_port_stall() - let nothing leave through a port for a while
+ * @port: the port
+ * @what: bits USIM_STALL_*, in place of an earlier stall
+ * @ms: how long, 0 until usim_port_release()
+ *
+ * Frames wait in their rings, inter-domain packets in the simulator.
+ */
+void usim_port_stall(struct usim_port *port, unsigned int what, uint32_t ms)
+{
+	struct usim_loop *loop = &port->host->sim->loop;
+
+	usim_event(port->host->sim, port->host, "stall", "adapter %u", port->adapter);
+	port->stall = what;
+	usim_timer_cancel(&port->stall_timer);
+	if (ms)
+		usim_timer_arm(loop, &port->stall_timer, loop->now + ms * USIM_NSEC_PER_MSEC);
+}
+
+/**
+ * usim_port_release() - end a stall
+ * @port: the port
+ */
+void usim_port_release(struct usim_port *port)
+{
+	usim_timer_cancel(&port->stall_timer);
+	if (!port->stall)
+		return;
+	port->stall = 0;
+	usim_event(port->host->sim, port->host, "release", "adapter %u", port->adapter);
+	usim_held_flush(port, USIM_HELD_STALLED);
+}
+
 /**
  * usim_port_init() - make a port without a cable
  * @port: the port
@@ -42,6 +81,7 @@ void usim_port_init(struct usim_port *port, struct usim_host *host, unsigned int
 	port->host = host;
 	port->adapter = adapter;
 	port->resend.expired = resend_expired;
+	port->stall_timer.expired = stall_expired;
 }
 
 /**
@@ -111,7 +151,7 @@ bool usim_port_acknowledge(struct usim_port *port, bool unplug)
 
 static bool end_ready(const struct usim_port *port)
 {
-	return usim_vfio_connected(&port->host->vfio) &&
+	return usim_host_running(port->host) &&
 	       usim_router_valid(&port->host->router) && !port->reset;
 }
 
@@ -129,6 +169,7 @@ static void set_link(struct usim_cable *cable, bool up)
 			port->bond = false;
 			port->bonded = false;
 			usim_router_link_down(port);
+			usim_held_drop(port);
 		}
 		usim_event(cable->sim, port->host, up ? "link-up" : "link-down",
 			   "adapter %u", port->adapter);

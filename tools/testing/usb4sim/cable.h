@@ -15,6 +15,10 @@ struct usim;
 struct usim_cable;
 struct usim_host;
 
+#define USIM_STALL_DATA		1U	/* frames */
+#define USIM_STALL_CONTROL	2U	/* inter-domain packets */
+#define USIM_STALL_ALL		3U
+
 /**
  * struct usim_port - a USB4 port of a host
  * @host: whose
@@ -33,6 +37,8 @@ struct usim_host;
  * @event_link: value of @link when it was sent
  * @resend: when to send it again
  * @events: hotplug events sent
+ * @stall: what does not leave through this port: bits USIM_STALL_*
+ * @stall_timer: end of the stall
  */
 struct usim_port {
 	struct usim_host *host;
@@ -51,6 +57,8 @@ struct usim_port {
 	unsigned int event_link;
 	struct usim_timer resend;
 	uint64_t events;
+	unsigned int stall;
+	struct usim_timer stall_timer;
 };
 
 /**
@@ -74,6 +82,8 @@ void usim_cable_update(struct usim_cable *cable);
 void usim_cable_update_host(struct usim_host *host);
 void usim_port_init(struct usim_port *port, struct usim_host *host, unsigned int adapter);
 void usim_port_forget(struct usim_port *port);
+void usim_port_stall(struct usim_port *port, unsigned int what, uint32_t ms);
+void usim_port_release(struct usim_port *port);
 void usim_port_notify(struct usim_port *port);
 bool usim_port_acknowledge(struct usim_port *port, bool unplug);
 

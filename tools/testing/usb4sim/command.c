@@ -15,12 +15,13 @@
 
 #include "cable.h"
 #include "command.h"
+#include "fault.h"
 #include "host.h"
 #include "log.h"
 #include "usim.h"
 #include "util.h"
 
-#define MAX_WORDS	8
+#define MAX_WORDS	24
 
 /**
  * struct command - a command
@@ -36,9 +37,13 @@ struct command {
 	struct json_object *(*run)(struct usim *sim, unsigned int argc, char **argv);
 };
 
-static struct json_object *failure(const char *fmt, ...) USIM_PRINTF(1, 2);
-
-static struct json_object *failure(const char *fmt, ...)
+/**
+ * usim_command_failure() - make the reply of a command that failed
+ * @fmt: printf format of the message
+ *
+ * Return: the reply.
+ */
+struct json_object *usim_command_failure(const char *fmt, ...)
 {
 	struct json_object *reply = json_object_new_object();
 	char text[256];
@@ -66,7 +71,15 @@ static void add_string(struct json_object *obj, const char *key, const char *val
 	json_object_object_add(obj, key, json_object_new_string(val));
 }
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *val)
+/**
+ * usim_command_number() - parse a number
+ * @text: decimal or 0x...
+ * @max: largest that is allowed
+ * @val: the number is stored here
+ *
+ * Return: false if it is none, or too large.
+ */
+bool usim_command_number(const char *text, uint64_t max, uint64_t *val)
 {
 	char *end;
 
@@ -100,13 +113,13 @@ static struct json_object *set_plugged(struct usim *sim, unsigned int argc, char
 {
 	uint64_t index = 0;
 
-	if (argc > 2 || (argc == 2 && !parse_number(argv[1], UINT64_MAX, &index)))
-		return failure("usage: %s [CABLE]", argv[0]);
+	if (argc > 2 || (argc == 2 && !usim_command_number(argv[1], UINT64_MAX, &index)))
+		return usim_command_failure("usage: %s [CABLE]", argv[0]);
 	if (index >= sim->ncables)
-		return failure("there is no cable %llu, the last one is %d",
+		return usim_command_failure("there is no cable %llu, the last one is %d",
 			       (unsigned long long)index, (int)sim->ncables - 1);
 	if (sim->cable[index]->plugged == plugged)
-		return failure("cable %llu is %s already", (unsigned long long)index,
+		return usim_command_failure("cable %llu is %s already", (unsigned long long)index,
 			       plugged ? "plugged" : "unplugged");
 	usim_cable_plug(sim->cable[index], plugged);
 	return describe_cable(sim, (unsigned int)index);
@@ -162,14 +175,14 @@ static struct json_object *describe_xdomain(const struct usim_control *control)
 	return obj;
 }
 
-static struct json_object *describe_faults(const struct usim_fault *fault)
+static struct json_object *describe_faults(const struct usim_host *host)
 {
 	struct json_object *obj = json_object_new_object();
+	unsigned int i;
 
-	add_u64(obj, "corrupted", fault->injected[USIM_FAULT_CORRUPT]);
-	add_u64(obj, "overrun", fault->injected[USIM_FAULT_OVERRUN]);
-	add_u64(obj, "corrupt_pending", fault->rule[USIM_FAULT_CORRUPT].count);
-	add_u64(obj, "overrun_pending", fault->rule[USIM_FAULT_OVERRUN].count);
+	for (i = 0; i < USIM_FAULT_ACTIONS; i++)
+		if (host->faults[i])
+			add_u64(obj, usim_fault_name(i), host->faults[i]);
 	return obj;
 }
 
@@ -194,6 +207,7 @@ static struct json_object *describe_host(const struct usim_host *host)
 	for (i = 0; i < host->router.nports; i++)
 		events += host->router.port[i].events;
 	add_bool(obj, "connected", usim_vfio_connected(&host->vfio));
+	add_bool(obj, "dead", host->dead);
 	add_string(obj, "profile", host->config.profile->name);
 	add_u64(obj, "messages", host->vfio.messages);
 	add_u64(obj, "resets", host->pci.resets);
@@ -204,7 +218,7 @@ static struct json_object *describe_host(const struct usim_host *host)
 	add_u64(obj, "hotplug_events", events);
 	json_object_object_add(obj, "control", describe_control(&host->control));
 	json_object_object_add(obj, "xdomain", describe_xdomain(&host->control));
-	json_object_object_add(obj, "faults", describe_faults(&host->fault));
+	json_object_object_add(obj, "faults", describe_faults(host));
 	json_object_object_add(obj, "rings", rings);
 	return obj;
 }
@@ -215,7 +229,7 @@ static struct json_object *run_stats(struct usim *sim, unsigned int argc, char *
 	unsigned int i;
 
 	if (argc != 1)
-		return failure("usage: %s", argv[0]);
+		return usim_command_failure("usage: %s", argv[0]);
 	reply = json_object_new_object();
 	hosts = json_object_new_object();
 	cables = json_object_new_array();
@@ -232,7 +246,7 @@ static struct json_object *run_stats(struct usim *sim, unsigned int argc, char *
 static struct json_object *run_violations(struct usim *sim, unsigned int argc, char **argv)
 {
 	if (argc != 1)
-		return failure("usage: %s", argv[0]);
+		return usim_command_failure("usage: %s", argv[0]);
 	return usim_log_violations(sim);
 }
 
@@ -240,73 +254,15 @@ static struct json_object *run_reset_violations(struct usim *sim, unsigned int a
 						char **argv)
 {
 	if (argc != 1)
-		return failure("usage: %s", argv[0]);
+		return usim_command_failure("usage: %s", argv[0]);
 	usim_log_reset_violations(sim);
 	return json_object_new_object();
-}
-
-/* COUNT, count=COUNT, ring=RING or hopid=HOPID, each once */
-static bool parse_fault(const char *word, struct usim_fault_rule *rule, bool *counted)
-{
-	uint64_t val;
-
-	if (!strncmp(word, "ring=", 5)) {
-		if (!parse_number(word + 5, USIM_NHI_MAX_HOPS - 1, &val) || !val ||
-		    rule->ring != USIM_FAULT_ANY)
-			return false;
-		rule->ring = (int)val;
-		return true;
-	}
-	if (!strncmp(word, "hopid=", 6)) {
-		if (!parse_number(word + 6, 2047, &val) || !val || rule->hop != USIM_FAULT_ANY)
-			return false;
-		rule->hop = (int)val;
-		return true;
-	}
-	if (*counted)
-		return false;
-	*counted = true;
-	if (!strncmp(word, "count=", 6))
-		word += 6;
-	return parse_number(word, UINT64_MAX, &rule->count);
-}
-
-static struct json_object *arm_fault(struct usim *sim, unsigned int argc, char **argv,
-				     enum usim_fault_kind kind)
-{
-	struct usim_fault_rule rule = { 1, USIM_FAULT_ANY, USIM_FAULT_ANY };
-	struct usim_host *host;
-	bool counted = false;
-	unsigned int i;
-
-	if (argc < 2)
-		return failure("usage: %s HOST [[count=]COUNT] [ring=RING] [hopid=HOPID]",
-			       argv[0]);
-	host = usim_host_find(sim, argv[1]);
-	if (!host)
-		return failure("there is no host %s", argv[1]);
-	for (i = 2; i < argc; i++)
-		if (!parse_fault(argv[i], &rule, &counted))
-			return failure("%s: \"%s\" is no option, or is given twice",
-				       argv[0], argv[i]);
-	usim_fault_arm(&host->fault, kind, &rule);
-	return describe_faults(&host->fault);
-}
-
-static struct json_object *run_corrupt(struct usim *sim, unsigned int argc, char **argv)
-{
-	return arm_fault(sim, argc, argv, USIM_FAULT_CORRUPT);
-}
-
-static struct json_object *run_overrun(struct usim *sim, unsigned int argc, char **argv)
-{
-	return arm_fault(sim, argc, argv, USIM_FAULT_OVERRUN);
 }
 
 static struct json_object *run_quit(struct usim *sim, unsigned int argc, char **argv)
 {
 	if (argc != 1)
-		return failure("usage: %s", argv[0]);
+		return usim_command_failure("usage: %s", argv[0]);
 	sim->loop.stop = true;
 	return json_object_new_object();
 }
@@ -319,10 +275,22 @@ static const struct command commands[] = {
 	{ "stats", "", "counters of hosts, rings and cables", run_stats },
 	{ "violations", "", "how often guests broke which rule", run_violations },
 	{ "reset-violations", "", "forget broken rules", run_reset_violations },
-	{ "corrupt", "HOST [COUNT] [ring=RING] [hopid=HOPID]",
-	  "damage the next COUNT frames that HOST receives (CRC error)", run_corrupt },
-	{ "overrun", "HOST [COUNT] [ring=RING] [hopid=HOPID]",
-	  "report a buffer overrun for the next COUNT frames that HOST receives", run_overrun },
+	{ "fault", "ACTION [KEY=VALUE...]",
+	  "inject a fault; see README", usim_command_fault },
+	{ "faults", "[clear [NUMBER]]", "list the faults, or take them back",
+	  usim_command_faults },
+	{ "corrupt", "HOST [COUNT] [KEY=VALUE...]",
+	  "damage the next COUNT frames that HOST receives (CRC error)", usim_command_fault },
+	{ "overrun", "HOST [COUNT] [KEY=VALUE...]",
+	  "report a buffer overrun for the next COUNT frames that HOST receives",
+	  usim_command_fault },
+	{ "stall", "HOST [ms=MS] [port=PORT] [traffic=all|data|control]",
+	  "let nothing that HOST sends cross the cable", usim_command_stall },
+	{ "release", "HOST [port=PORT]", "end a stall", usim_command_stall },
+	{ "kill", "HOST", "let the controller of HOST die", usim_command_kill },
+	{ "revive", "HOST", "put a new controller in its place", usim_command_kill },
+	{ "rate", "HOST BYTES|off", "limit what HOST transmits in a second",
+	  usim_command_rate },
 	{ "help", "", "this list", run_help },
 	{ "quit", "", "end the simulator", run_quit },
 };
@@ -360,13 +328,13 @@ struct json_object *usim_command(struct usim *sim, char *line)
 
 	for (word = strtok_r(line, " \t\r", &save); word; word = strtok_r(NULL, " \t\r", &save)) {
 		if (argc == MAX_WORDS)
-			return failure("too many words");
+			return usim_command_failure("too many words");
 		argv[argc++] = word;
 	}
 	if (!argc)
-		return failure("no command, try \"help\"");
+		return usim_command_failure("no command, try \"help\"");
 	for (i = 0; i < USIM_ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, argv[0]))
 			return commands[i].run(sim, argc, argv);
-	return failure("there is no command \"%s\", try \"help\"", argv[0]);
+	return usim_command_failure("there is no command \"%s\", try \"help\"", argv[0]);
 }

@@ -78,5 +78,7 @@ void usim_control_not_connected(struct usim_host *host, unsigned int adapter);
 bool usim_control_run(struct usim_host *host);
 void usim_xdomain_forward(struct usim_host *host, enum usim_packet_type type,
 			  uint32_t *words, unsigned int count);
+void usim_xdomain_cross(struct usim_port *port, enum usim_packet_type type,
+			uint32_t *words, unsigned int count);
 
 #endif

@@ -24,6 +24,9 @@
  */
 #define FORWARD_BATCH	256
 
+/* What a limited rate lets pass at once after a pause */
+#define RATE_BURST		(2 * USIM_NSEC_PER_MSEC)
+
 /* Time that a receiver may be without a path for its credits */
 #define CREDIT_PATH_TIME	(500 * USIM_NSEC_PER_MSEC)
 
@@ -143,25 +146,44 @@ static bool accepts(struct usim_ring *tx, struct usim_ring *rx, uint32_t attr)
  * @to: memory of the receiver
  * @dst: buffer of the receiver
  * @len: bytes
- * @ok: set to false when a buffer is not memory any more
  *
- * Return: where the frame is in the receiver's memory, or NULL when it is not
- * contiguous there.
+ * Return: false when a buffer is not memory any more.
  */
-static uint8_t *copy_frame(struct usim_dma *from, uint64_t src, struct usim_dma *to,
-			   uint64_t dst, uint32_t len, bool *ok)
+static bool copy_frame(struct usim_dma *from, uint64_t src, struct usim_dma *to,
+		       uint64_t dst, uint32_t len)
 {
 	static uint8_t bounce[USIM_FRAME_MAX];
 	const void *s = usim_dma_ptr(from, src, len, false);
-	uint8_t *d = usim_dma_ptr(to, dst, len, true);
+	void *d = usim_dma_ptr(to, dst, len, true);
 
-	*ok = true;
 	if (s && d) {
 		memcpy(d, s, len);
-		return d;
+		return true;
 	}
-	*ok = usim_dma_read(from, src, bounce, len) && usim_dma_write(to, dst, bounce, len);
-	return NULL;
+	return usim_dma_read(from, src, bounce, len) && usim_dma_write(to, dst, bounce, len);
+}
+
+/* Really damaged, so that a driver that does not look at the flag is found out. */
+static void damage(struct usim_dma *dma, uint64_t addr)
+{
+	uint8_t byte;
+
+	if (!usim_dma_read(dma, addr, &byte, 1))
+		return;
+	byte ^= 0xff;
+	usim_dma_write(dma, addr, &byte, 1);
+}
+
+static bool is_hit(const struct usim_ring *tx, enum usim_fault_action action)
+{
+	return tx->judged && tx->verdict.before & USIM_BIT(action);
+}
+
+/* Flags that the receive descriptor gets because of faults. */
+static uint32_t fault_flags(const struct usim_ring *tx)
+{
+	return (is_hit(tx, USIM_FAULT_CORRUPT) ? USIM_DESC_CRC_ERROR : 0) |
+	       (is_hit(tx, USIM_FAULT_OVERRUN) ? USIM_DESC_OVERRUN : 0);
 }
 
 /**
@@ -182,8 +204,7 @@ static uint32_t deliver(struct usim_ring *tx, const struct usim_posted *out,
 	uint32_t attr = out->attr & (USIM_MASK(11, 0) | USIM_MASK(19, 12));
 	uint32_t len = USIM_DESC_LENGTH(attr);
 	uint32_t max = usim_ring_frame_max(rx);
-	uint8_t *frame;
-	bool ok;
+	uint32_t flags = fault_flags(tx);
 
 	if (!len)
 		len = USIM_FRAME_MAX;
@@ -191,17 +212,120 @@ static uint32_t deliver(struct usim_ring *tx, const struct usim_posted *out,
 		len = max;
 		attr = (attr & ~USIM_MASK(11, 0)) | len | USIM_DESC_OVERRUN;
 	}
-	frame = copy_frame(&tx->host->dma, out->addr, &rx->host->dma, in->addr, len, &ok);
-	if (!ok) {
+	if (!copy_frame(&tx->host->dma, out->addr, &rx->host->dma, in->addr, len)) {
 		usim_rule_broken(rx->host, USIM_RULE_BUFFER_UNMAPPED,
 				 "frame from %s TX ring %u to RX ring %u: memory is gone",
 				 tx->host->name, tx->hop, rx->hop);
 		return 0;
 	}
-	if (rx->host->fault.armed)
-		attr |= usim_fault_apply(&rx->host->fault, rx->hop, route->hop, frame, len);
-	*interrupt |= usim_ring_complete(rx, attr | USIM_DESC_COMPLETED, len);
+	if (flags)
+		damage(&rx->host->dma, in->addr + len / 2);
+	*interrupt |= usim_ring_complete(rx, attr | flags | USIM_DESC_COMPLETED, len);
 	return len;
+}
+
+static void judge(struct usim_ring *tx, const struct usim_route *route, uint32_t attr)
+{
+	struct usim_fault_facts facts;
+
+	usim_fault_facts_init(&facts);
+	facts.from = tx->host;
+	facts.to = route->rx->host;
+	facts.port = (int)route->port->adapter;
+	facts.ring = (int)route->rx->hop;
+	facts.hop = (int)route->hop;
+	facts.sof = (int)USIM_DESC_SOF(attr);
+	facts.eof = (int)USIM_DESC_EOF(attr);
+	usim_fault_judge(tx->host->sim, USIM_ON_FRAME, &facts, &tx->verdict);
+	tx->judged = true;
+}
+
+/**
+ * may_leave() - does nothing on the way hold the next frame of a ring back?
+ * @tx: transmit ring
+ * @route: where it leads
+ * @attr: attributes of the frame
+ *
+ * A frame meets the faults at the moment when it would leave.
+ *
+ * Return: false if it has to wait; the link and the rings may be gone.
+ */
+static bool may_leave(struct usim_ring *tx, const struct usim_route *route, uint32_t attr)
+{
+	struct usim_host *host = tx->host;
+	struct usim_loop *loop = &host->sim->loop;
+	struct usim_fault_verdict *verdict = &tx->verdict;
+	uint32_t disasters;
+
+	if (route->port->stall & USIM_STALL_DATA || usim_timer_armed(&tx->hold_timer))
+		return false;
+	if (host->rate && loop->now < host->rate_next) {
+		usim_timer_arm(loop, &host->rate_timer, host->rate_next);
+		return false;
+	}
+	if (tx->judged || !host->sim->fault.armed[USIM_ON_FRAME])
+		return true;
+	judge(tx, route, attr);
+	disasters = verdict->before & USIM_FAULT_DISASTERS;
+	if (verdict->before & USIM_BIT(USIM_FAULT_DELAY))
+		usim_timer_arm(loop, &tx->hold_timer,
+			       loop->now + verdict->delay_ms * USIM_NSEC_PER_MSEC);
+	usim_fault_strike(route->port, disasters, verdict->stall_ms);
+	return !disasters && !usim_timer_armed(&tx->hold_timer);
+}
+
+/* A frame of so many bytes has left. */
+static void charge(struct usim_host *host, uint32_t len)
+{
+	uint64_t now = host->sim->loop.now;
+
+	if (!host->rate)
+		return;
+	if (host->rate_next + RATE_BURST < now)
+		host->rate_next = now - RATE_BURST;
+	host->rate_next += len * USIM_NSEC_PER_SEC / host->rate;
+}
+
+/**
+ * transmit() - move one frame, or lose it
+ * @tx: transmit ring
+ * @out: its descriptor
+ * @route: where it goes
+ * @in: receive descriptor, or NULL
+ * @rx_interrupt: set if the receiver wants an interrupt
+ * @tx_interrupt: set if the sender wants an interrupt
+ *
+ * Return: false if a buffer has vanished.
+ */
+static bool transmit(struct usim_ring *tx, const struct usim_posted *out,
+		     const struct usim_route *route, const struct usim_posted *in,
+		     bool *rx_interrupt, bool *tx_interrupt)
+{
+	struct usim_ring *rx = route->rx;
+	uint32_t len = 0;
+
+	if (is_hit(tx, USIM_FAULT_DROP)) {
+		rx->dropped++;
+	} else if (!accepts(tx, rx, out->attr) || !in) {
+		rx->dropped++;
+		if (!in)
+			usim_nhi_raise(rx->host, 2 * rx->host->nhi.hops + rx->hop);
+	} else {
+		len = deliver(tx, out, route, in, rx_interrupt);
+		if (!len)
+			return false;
+		charge(tx->host, len);
+	}
+	*tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, len);
+	if (is_hit(tx, USIM_FAULT_LOSE_RX_INTERRUPT)) {
+		usim_ring_lose_interrupt(rx);
+		*rx_interrupt = false;
+	}
+	if (is_hit(tx, USIM_FAULT_LOSE_TX_INTERRUPT)) {
+		usim_ring_lose_interrupt(tx);
+		*tx_interrupt = false;
+	}
+	return true;
 }
 
 /**
@@ -216,36 +340,30 @@ static bool forward_ring(struct usim_ring *tx)
 	bool tx_interrupt = false, rx_interrupt = false;
 	struct usim_route route;
 	struct usim_ring *rx;
+	uint32_t strike = 0;
 	unsigned int n;
 
 	if (!usim_path_resolve(tx, &route) || !credits_flow(tx, &route))
 		return false;
 	rx = route.rx;
-	for (n = 0; n < FORWARD_BATCH; n++) {
-		uint32_t len;
-
+	for (n = 0; n < FORWARD_BATCH && !strike; n++) {
 		out = usim_ring_next(tx);
 		if (!out)
 			break;
 		in = usim_ring_next(rx);
-		if (!in && is_e2e(tx))
+		if ((!in && is_e2e(tx)) || !may_leave(tx, &route, out->attr))
 			break;
-		if (!accepts(tx, rx, out->attr) || !in) {
-			rx->dropped++;
-			if (!in)
-				usim_nhi_raise(rx->host, 2 * rx->host->nhi.hops + rx->hop);
-			tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, 0);
-			continue;
-		}
-		if (!n)
+		if (!n && in)
 			check_receiver(rx);
-		len = deliver(tx, out, &route, in, &rx_interrupt);
-		if (!len)
+		if (!transmit(tx, out, &route, in, &rx_interrupt, &tx_interrupt))
 			break;
-		tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, len);
+		if (tx->judged)
+			strike = tx->verdict.after;
+		tx->judged = false;
 	}
 	usim_ring_interrupt(rx, rx_interrupt);
 	usim_ring_interrupt(tx, tx_interrupt);
+	usim_fault_strike(route.port, strike, tx->verdict.stall_ms);
 	return n == FORWARD_BATCH;
 }
 
@@ -258,10 +376,18 @@ static bool forward_ring(struct usim_ring *tx)
 bool usim_forward_run(struct usim_host *host)
 {
 	bool more = false;
-	unsigned int hop;
+	unsigned int rings = host->nhi.hops - 1;
+	unsigned int first = host->turn, i;
 
-	for (hop = 1; hop < host->nhi.hops; hop++)
-		if (usim_ring_outstanding(&host->nhi.tx[hop]))
-			more |= forward_ring(&host->nhi.tx[hop]);
+	for (i = 0; i < rings; i++) {
+		unsigned int n = (first + i) % rings;
+		struct usim_ring *tx = &host->nhi.tx[1 + n];
+		uint64_t frames = tx->frames;
+
+		if (usim_ring_outstanding(tx))
+			more |= forward_ring(tx);
+		if (tx->frames != frames)
+			host->turn = n + 1;
+	}
 	return more;
 }

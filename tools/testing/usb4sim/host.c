@@ -59,6 +59,12 @@ const struct usim_profile *usim_profile_find(const char *name)
 	return NULL;
 }
 
+/* The event loop moves frames after each timer; there is nothing else to do. */
+static void rate_expired(struct usim_timer *timer)
+{
+	(void)timer;
+}
+
 /**
  * usim_host_new() - make a host, not connected to anything
  * @sim: the simulation
@@ -75,6 +81,7 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
 	host->sim = sim;
 	host->config = *config;
 	host->name = config->name;
+	host->rate_timer.expired = rate_expired;
 	usim_vfio_init(&host->vfio);
 	usim_pci_init(host);
 	usim_nhi_init(host);
@@ -92,6 +99,7 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
  */
 void usim_host_free(struct usim_host *host)
 {
+	usim_timer_cancel(&host->rate_timer);
 	usim_vfio_close(host);
 	usim_nhi_reset(host);
 	usim_router_exit(host);
@@ -123,6 +131,7 @@ void usim_host_disconnected(struct usim_host *host)
 	usim_pci_disconnect(host);
 	usim_dma_unmap_all(&host->dma);
 	usim_router_reset(host);
+	host->dead = false;
 	usim_event(host->sim, host, "disconnect", "virtual machine disconnected");
 	usim_cable_update_host(host);
 }
@@ -139,6 +148,60 @@ void usim_host_reset(struct usim_host *host)
 	usim_nhi_reset(host);
 	usim_control_reset(host);
 	usim_pci_reset(host);
+}
+
+/**
+ * usim_host_running() - is there a machine with a controller that works?
+ * @host: the host
+ *
+ * Return: true if so.
+ */
+bool usim_host_running(const struct usim_host *host)
+{
+	return usim_vfio_connected(&host->vfio) && !host->dead;
+}
+
+/**
+ * usim_host_kill() - the controller dies
+ * @host: its host
+ *
+ * It does not answer, moves nothing and interrupts nobody until it is revived
+ * or another virtual machine connects; its cables go down.
+ */
+void usim_host_kill(struct usim_host *host)
+{
+	if (!usim_host_running(host))
+		return;
+	host->dead = true;
+	usim_event(host->sim, host, "kill", "the controller died");
+	usim_nhi_reset(host);
+	usim_control_reset(host);
+	usim_router_reset(host);
+}
+
+/**
+ * usim_host_revive() - a dead controller is there again, as after power-on
+ * @host: its host
+ */
+void usim_host_revive(struct usim_host *host)
+{
+	if (!host->dead)
+		return;
+	host->dead = false;
+	usim_event(host->sim, host, "revive", "the controller is back");
+	usim_host_reset(host);
+}
+
+/**
+ * usim_host_limit() - limit the rate of the frames that a host transmits
+ * @host: the host
+ * @rate: bytes in a second, 0 for no limit
+ */
+void usim_host_limit(struct usim_host *host, uint64_t rate)
+{
+	host->rate = rate;
+	host->rate_next = 0;
+	usim_timer_cancel(&host->rate_timer);
 }
 
 /**

@@ -69,7 +69,13 @@ struct usim_host_config {
  * @nhi: registers and rings
  * @control: control channel
  * @router: configuration spaces of router and adapters
- * @fault: faults to inject
+ * @dead: the controller does not answer any more
+ * @rate: bytes that may leave in a second, 0 for no limit
+ * @rate_next: usim_now() time before which no frame leaves
+ * @rate_timer: armed while frames wait for @rate_next
+ * @turn: transmit ring, less 1, that comes first: the one behind that which came
+ *	  last, so that a limit is shared
+ * @faults: how often each fault hit what this host sent
  * @broken: how often each rule was broken
  * @log_second: second of the last event in the log
  * @log_events: events in that second
@@ -84,7 +90,12 @@ struct usim_host {
 	struct usim_nhi nhi;
 	struct usim_control control;
 	struct usim_router router;
-	struct usim_fault fault;
+	bool dead;
+	uint64_t rate;
+	uint64_t rate_next;
+	struct usim_timer rate_timer;
+	unsigned int turn;
+	uint64_t faults[USIM_FAULT_ACTIONS];
 	uint64_t broken[USIM_RULE_COUNT];
 	uint64_t log_second;
 	unsigned int log_events;
@@ -96,6 +107,10 @@ void usim_host_free(struct usim_host *host);
 void usim_host_connected(struct usim_host *host);
 void usim_host_disconnected(struct usim_host *host);
 void usim_host_reset(struct usim_host *host);
+bool usim_host_running(const struct usim_host *host);
+void usim_host_kill(struct usim_host *host);
+void usim_host_revive(struct usim_host *host);
+void usim_host_limit(struct usim_host *host, uint64_t rate);
 struct usim_host *usim_host_find(struct usim *sim, const char *name);
 
 #endif

@@ -183,8 +183,9 @@ int usim_loop_run(struct usim_loop *loop)
 			if (src->fd >= 0)
 				src->ready(src, ev[i].events);
 		}
-		busy = loop->work ? loop->work(loop->work_data) : false;
+		/* Some timers end waiting that only the work can see. */
 		run_timers(loop);
+		busy = loop->work ? loop->work(loop->work_data) : false;
 	}
 	return 0;
 }

@@ -261,7 +261,7 @@ static bool run_hosts(void *data)
 	for (i = 0; i < sim.nhosts; i++) {
 		struct usim_host *host = sim.host[i];
 
-		if (!usim_vfio_connected(&host->vfio))
+		if (!usim_host_running(host))
 			continue;
 		more |= usim_control_run(host);
 		more |= usim_forward_run(host);
@@ -386,6 +386,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	sim.loop.work = run_hosts;
+	usim_held_init(&sim);
 	ret = parse_options(argc, argv, &control, &log);
 	if (ret) {
 		stop();

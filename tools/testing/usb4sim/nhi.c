@@ -7,6 +7,7 @@
 
 #include "host.h"
 #include "log.h"
+#include "path.h"
 #include "router.h"
 #include "usim.h"
 #include "util.h"
@@ -36,6 +37,39 @@
 
 #define NHI_THROTTLE_UNIT	256		/* ns */
 
+/* Is a status bit enabled and routed to a vector? */
+static bool routed(const struct usim_nhi *nhi, unsigned int bit, unsigned int v)
+{
+	return nhi->enable[bit / 32] & USIM_BIT(bit % 32) &&
+	       (nhi->ivar[bit / 8] >> (bit % 8 * 4) & 0xf) == v;
+}
+
+/* Does a fault take away the interrupt that a vector is about to send? */
+static bool is_lost(struct usim_host *host, unsigned int v)
+{
+	struct usim_nhi *nhi = &host->nhi;
+	struct usim_fault_verdict verdict;
+	struct usim_fault_facts facts;
+	unsigned int bit;
+	bool lost = false;
+
+	for (bit = 0; bit < 2 * nhi->hops; bit++) {
+		struct usim_ring *ring = bit < nhi->hops ? &nhi->tx[bit] :
+							   &nhi->rx[bit - nhi->hops];
+
+		if (!routed(nhi, bit, v) || !(nhi->status[bit / 32] & USIM_BIT(bit % 32)))
+			continue;
+		usim_fault_facts_init(&facts);
+		facts.from = host;
+		facts.ring = (int)ring->hop;
+		facts.tx = ring->tx;
+		facts.hop = usim_path_ring_hop(ring);
+		usim_fault_judge(host->sim, USIM_ON_INTERRUPT, &facts, &verdict);
+		lost |= verdict.before & USIM_BIT(USIM_FAULT_LOSE_INTERRUPT);
+	}
+	return lost;
+}
+
 static void send_interrupt(struct usim_vector *vec)
 {
 	struct usim_host *host = vec->host;
@@ -43,6 +77,8 @@ static void send_interrupt(struct usim_vector *vec)
 	unsigned int v = (unsigned int)(vec - nhi->vector);
 	unsigned int bit;
 
+	if (host->sim->fault.armed[USIM_ON_INTERRUPT] && is_lost(host, v))
+		return;
 	if (!usim_pci_interrupt(&host->pci, v)) {
 		usim_rule_broken(host, USIM_RULE_VECTOR_UNSET, "vector %u", v);
 		return;
@@ -54,8 +90,7 @@ static void send_interrupt(struct usim_vector *vec)
 	    !(nhi->dma_misc & NHI_DMA_MISC_INT_AUTO_CLEAR))
 		return;
 	for (bit = 0; bit < 2 * nhi->hops; bit++)
-		if (nhi->enable[bit / 32] & USIM_BIT(bit % 32) &&
-		    (nhi->ivar[bit / 8] >> (bit % 8 * 4) & 0xf) == v)
+		if (routed(nhi, bit, v))
 			nhi->status[bit / 32] &= ~USIM_BIT(bit % 32);
 }
 
@@ -65,8 +100,7 @@ static bool vector_used(const struct usim_nhi *nhi, unsigned int v)
 	unsigned int bit;
 
 	for (bit = 0; bit < 2 * nhi->hops; bit++)
-		if (nhi->enable[bit / 32] & USIM_BIT(bit % 32) &&
-		    (nhi->ivar[bit / 8] >> (bit % 8 * 4) & 0xf) == v)
+		if (routed(nhi, bit, v))
 			return true;
 	return false;
 }
@@ -111,6 +145,22 @@ void usim_nhi_raise(struct usim_host *host, unsigned int bit)
 	host->nhi.status[bit / 32] |= USIM_BIT(bit % 32);
 	if (usim_nhi_interrupt_enabled(host, bit))
 		request_interrupt(host, bit);
+}
+
+/**
+ * usim_nhi_lose() - set an interrupt status bit and never interrupt for it
+ * @host: the host
+ * @bit: status bit of a ring
+ *
+ * An interrupt that waits for the end of the moderation interval is lost, too.
+ */
+void usim_nhi_lose(struct usim_host *host, unsigned int bit)
+{
+	struct usim_nhi *nhi = &host->nhi;
+
+	nhi->status[bit / 32] |= USIM_BIT(bit % 32);
+	if (usim_nhi_interrupt_enabled(host, bit))
+		usim_timer_cancel(&nhi->vector[nhi->ivar[bit / 8] >> (bit % 8 * 4) & 0xf].timer);
 }
 
 /**

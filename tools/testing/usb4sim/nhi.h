@@ -70,6 +70,7 @@ void usim_nhi_reset(struct usim_host *host);
 void usim_nhi_read(struct usim_host *host, uint32_t offset, void *buf, size_t len);
 void usim_nhi_write(struct usim_host *host, uint32_t offset, const void *buf, size_t len);
 void usim_nhi_raise(struct usim_host *host, unsigned int bit);
+void usim_nhi_lose(struct usim_host *host, unsigned int bit);
 bool usim_nhi_interrupt_enabled(const struct usim_host *host, unsigned int bit);
 void usim_nhi_clear_status(struct usim_host *host, unsigned int bit);
 

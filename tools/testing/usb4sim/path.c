@@ -200,6 +200,17 @@ bool usim_path_local(struct usim_ring *tx, struct usim_route *route)
 	return true;
 }
 
+/* Does a HopID of a lane lead to a receive ring, in the present connection? */
+static bool leads_to(const struct usim_router *router, const struct usim_adapter *lane,
+		     unsigned int hop, const struct usim_ring *rx)
+{
+	const struct usim_path_entry *entry = &lane->path[hop];
+
+	return USIM_PATH_ENABLED(entry) && entry->link == lane->port->link &&
+	       USIM_PATH_OUT(entry) == usim_router_upstream(router) &&
+	       USIM_PATH_NEXT_HOP(entry) == rx->hop;
+}
+
 /**
  * usim_path_resolve() - follow the path of a transmit ring to its end
  * @tx: the ring
@@ -234,6 +245,32 @@ bool usim_path_resolve(struct usim_ring *tx, struct usim_route *route)
 }
 
 /**
+ * usim_path_ring_hop() - HopID that the frames of a ring have on the cable
+ * @ring: a transmit or receive ring
+ *
+ * Return: the HopID, -1 if no path is enabled.
+ */
+int usim_path_ring_hop(struct usim_ring *ring)
+{
+	struct usim_router *router = &ring->host->router;
+	struct usim_route route;
+	unsigned int a, h;
+
+	if (ring->tx)
+		return usim_path_local(ring, &route) ? (int)route.hop : -1;
+	for (a = 1; a < router->nadapters; a++) {
+		const struct usim_adapter *lane = &router->adapter[a];
+
+		if (lane->type != USIM_ADAPTER_LANE || !lane->port->up)
+			continue;
+		for (h = 1; h <= lane->max_hop; h++)
+			if (leads_to(router, lane, h, ring))
+				return (int)h;
+	}
+	return -1;
+}
+
+/**
  * usim_path_ring_stops() - check the paths of a ring that is being stopped
  * @ring: the ring, still enabled
  *
@@ -260,15 +297,10 @@ void usim_path_ring_stops(struct usim_ring *ring)
 
 		if (lane->type != USIM_ADAPTER_LANE || !lane->port->up)
 			continue;
-		for (h = 1; h <= lane->max_hop; h++) {
-			const struct usim_path_entry *e = &lane->path[h];
-
-			if (USIM_PATH_ENABLED(e) && e->link == lane->port->link &&
-			    USIM_PATH_OUT(e) == usim_router_upstream(router) &&
-			    USIM_PATH_NEXT_HOP(e) == ring->hop)
+		for (h = 1; h <= lane->max_hop; h++)
+			if (leads_to(router, lane, h, ring))
 				usim_rule_broken(host, USIM_RULE_RING_STOPPED_WITH_PATH,
 						 "HopID %u of adapter %u leads to RX ring %u",
 						 h, a, ring->hop);
-		}
 	}
 }

@@ -22,6 +22,12 @@
 #define OPTION_REG_MODE		0x0
 #define OPTION_REG_PDF		0x4	/* receive rings */
 
+/* The event loop moves frames after each timer; there is nothing else to do. */
+static void hold_expired(struct usim_timer *timer)
+{
+	(void)timer;
+}
+
 /**
  * usim_ring_init() - make a stopped ring
  * @ring: the ring
@@ -34,6 +40,7 @@ void usim_ring_init(struct usim_ring *ring, struct usim_host *host, unsigned int
 	ring->host = host;
 	ring->hop = hop;
 	ring->tx = tx;
+	ring->hold_timer.expired = hold_expired;
 }
 
 /**
@@ -73,6 +80,8 @@ static void disable(struct usim_ring *ring)
 		for (; ring->done != ring->checked; ring->done = (ring->done + 1) % ring->size)
 			usim_posted_remove(buffers, ring->posted[ring->done].addr);
 	usim_timer_cancel(&ring->credit_timer);
+	usim_timer_cancel(&ring->hold_timer);
+	ring->judged = false;
 	free(ring->posted);
 	ring->posted = NULL;
 	ring->enabled = false;
@@ -418,4 +427,15 @@ void usim_ring_interrupt(struct usim_ring *ring, bool requested)
 {
 	if (requested)
 		usim_nhi_raise(ring->host, status_bit(ring));
+}
+
+/**
+ * usim_ring_lose_interrupt() - what the guest is not told about
+ * @ring: the ring
+ *
+ * Completions before that are not told yet go with it.
+ */
+void usim_ring_lose_interrupt(struct usim_ring *ring)
+{
+	usim_nhi_lose(ring->host, status_bit(ring));
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fault.h"
 #include "loop.h"
 
 struct usim_host;
@@ -78,6 +79,9 @@ struct usim_posted {
  * @warned: reported the e2e warnings once since the ring was enabled
  * @credit_timer: a receive ring got a frame without a path for its credits;
  *		  reported if there is still none when this expires
+ * @judged: @verdict is about the next frame to leave
+ * @verdict: faults that hit it
+ * @hold_timer: the next frame is late until this expires
  * @frames: frames completed
  * @bytes: their bytes
  * @doorbells: index writes
@@ -101,6 +105,9 @@ struct usim_ring {
 	bool no_bus_master;
 	uint32_t warned;
 	struct usim_timer credit_timer;
+	bool judged;
+	struct usim_fault_verdict verdict;
+	struct usim_timer hold_timer;
 	uint64_t frames;
 	uint64_t bytes;
 	uint64_t doorbells;
@@ -116,6 +123,7 @@ void usim_ring_write_options(struct usim_ring *ring, uint32_t reg, uint32_t val)
 const struct usim_posted *usim_ring_next(struct usim_ring *ring);
 bool usim_ring_complete(struct usim_ring *ring, uint32_t attr, uint32_t bytes);
 void usim_ring_interrupt(struct usim_ring *ring, bool requested);
+void usim_ring_lose_interrupt(struct usim_ring *ring);
 const char *usim_ring_name(const struct usim_ring *ring);
 bool usim_ring_control(const struct usim_ring *ring);
 

@@ -284,6 +284,8 @@ void usim_router_exit(struct usim_host *host)
 		host->router.adapter[i].path = NULL;
 	}
 	for (i = 0; i < host->router.nports; i++)
+		usim_port_release(&host->router.port[i]);
+	for (i = 0; i < host->router.nports; i++)
 		usim_port_forget(&host->router.port[i]);
 }
 

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fault.h"
+#include "held.h"
 #include "log.h"
 #include "loop.h"
 #include "rules.h"
@@ -28,6 +30,8 @@ struct usim_monitor;
  * @nhosts: how many
  * @cable: the cables, in the order of the command line
  * @ncables: how many
+ * @fault: faults to inject
+ * @held: inter-domain packets that are held back
  * @monitor: control socket, or NULL
  * @started: usim_now() at the start
  * @strict: warnings that count as violations
@@ -39,6 +43,8 @@ struct usim {
 	unsigned int nhosts;
 	struct usim_cable *cable[USIM_MAX_CABLES];
 	unsigned int ncables;
+	struct usim_fault fault;
+	struct usim_held_queue held;
 	struct usim_monitor *monitor;
 	uint64_t started;
 	bool strict[USIM_RULE_COUNT];

@@ -427,16 +427,23 @@ static int do_set_irqs(struct usim_host *host, struct message *msg)
 	return 0;
 }
 
+static bool in_region(const struct vfio_region_access *access)
+{
+	return access->offset <= region_size(access->region) &&
+	       access->count <= region_size(access->region) - access->offset;
+}
+
 static int region_read(struct usim_host *host, const struct vfio_region_access *access,
 		       void *buf)
 {
-	if (access->region == VFIO_REGION_CONFIG)
-		return usim_pci_config_read(&host->pci, access->offset, buf,
-					    access->count) ? 0 : -EINVAL;
-	if (access->offset > region_size(access->region) ||
-	    access->count > region_size(access->region) - access->offset)
+	if (!in_region(access))
 		return -EINVAL;
-	if (access->region == VFIO_REGION_BAR0)
+	/* What a root port answers for a device that does not. */
+	if (host->dead)
+		memset(buf, 0xff, access->count);
+	else if (access->region == VFIO_REGION_CONFIG)
+		usim_pci_config_read(&host->pci, access->offset, buf, access->count);
+	else if (access->region == VFIO_REGION_BAR0)
 		usim_nhi_read(host, (uint32_t)access->offset, buf, access->count);
 	else if (access->count)
 		memcpy(buf, host->pci.msix + access->offset, access->count);
@@ -446,13 +453,13 @@ static int region_read(struct usim_host *host, const struct vfio_region_access *
 static int region_write(struct usim_host *host, const struct vfio_region_access *access,
 			const uint8_t *data)
 {
-	if (access->region == VFIO_REGION_CONFIG)
-		return usim_pci_config_write(&host->pci, access->offset, data,
-					     access->count) ? 0 : -EINVAL;
-	if (access->offset > region_size(access->region) ||
-	    access->count > region_size(access->region) - access->offset)
+	if (!in_region(access))
 		return -EINVAL;
-	if (access->region == VFIO_REGION_BAR0)
+	if (host->dead)
+		return 0;
+	if (access->region == VFIO_REGION_CONFIG)
+		usim_pci_config_write(&host->pci, access->offset, data, access->count);
+	else if (access->region == VFIO_REGION_BAR0)
 		usim_nhi_write(host, (uint32_t)access->offset, data, access->count);
 	else if (access->count)
 		memcpy(host->pci.msix + access->offset, data, access->count);
@@ -525,7 +532,8 @@ static int do_write_multi(struct usim_host *host, const struct message *msg)
 static int do_reset(struct usim_host *host, const struct message *msg)
 {
 	usim_event(host->sim, host, "reset", "function level reset");
-	usim_host_reset(host);
+	if (!host->dead)
+		usim_host_reset(host);
 	reply(host, msg, NULL, 0);
 	return 0;
 }

@@ -93,7 +93,8 @@ TEST(help, "help names every command")
 {
 	static const char *const commands[] = {
 		"unplug", "plug", "stats", "violations", "reset-violations",
-		"corrupt", "overrun", "help", "quit",
+		"fault", "faults", "corrupt", "overrun", "stall", "release",
+		"kill", "revive", "rate", "help", "quit",
 	};
 	json_object *reply;
 	const char *text;
