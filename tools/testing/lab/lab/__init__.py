@@ -4,9 +4,10 @@
 from .deadline import Deadline
 from .errors import (CommandFailed, CommandTimeout, ConditionTimeout,
                      HealthFailure, InfrastructureError, LabFailure, SkipTest)
+from .faults import Frames, Packets
 from .lab import Cable, HostSpec, Lab
 from .runner import lab_config
 
 __all__ = ["Cable", "CommandFailed", "CommandTimeout", "ConditionTimeout",
-           "Deadline", "HealthFailure", "HostSpec", "InfrastructureError",
-           "Lab", "LabFailure", "SkipTest", "lab_config"]
+           "Deadline", "Frames", "HealthFailure", "HostSpec", "InfrastructureError",
+           "Lab", "LabFailure", "Packets", "SkipTest", "lab_config"]

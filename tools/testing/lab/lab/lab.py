@@ -232,7 +232,9 @@ class Lab:
             raise HealthFailure("\n".join(problems))
 
     def reset_state(self) -> None:
-        """Undo what a test may have left: processes, streams, a pulled cable."""
+        """Undo what a test may have left: faults, processes, streams, a pulled cable."""
+        if self._sim is not None:
+            self._sim.faults.clear()
         for host in self.hosts:
             for process in list(host.processes):
                 process.kill()

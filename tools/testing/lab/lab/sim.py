@@ -12,6 +12,7 @@ from . import paths
 from .child import Child, build, tail
 from .deadline import Deadline
 from .errors import InfrastructureError, LabFailure
+from .faults import Faults
 
 _built = False
 
@@ -38,15 +39,17 @@ class CableHandle:
     def __init__(self, sim: "Simulator", index: int) -> None:
         self._sim = sim
         self._index = index
-        self.plugged = True
+
+    @property
+    def plugged(self) -> bool:
+        """Both ends are in; a fault may have pulled it, too."""
+        return self._sim.command("stats")["cables"][self._index]["plugged"]
 
     def unplug(self) -> None:
         self._sim.command("unplug", str(self._index))
-        self.plugged = False
 
     def plug(self) -> None:
         self._sim.command("plug", str(self._index))
-        self.plugged = True
 
 
 def build_simulator(run_dir: Path) -> None:
@@ -65,6 +68,7 @@ class Simulator:
     def __init__(self, hosts: Sequence[str], cables: Sequence[Cable], options: Sequence[str],
                  run_dir: Path, socket_dir: Path) -> None:
         """`options` are appended to each --host, as in "profile=amd"."""
+        self.faults = Faults(self.command)
         self.event_log = run_dir / "usb4sim.events"
         self._control = socket_dir / "sim"
         self._sockets = {name: socket_dir / f"{name}.nhi" for name in hosts}
