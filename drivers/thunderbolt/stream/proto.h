@@ -148,5 +148,7 @@
 #define TBSTREAM_RX_BROKEN		BIT(6)
 /* The session before it was received complete, to its end */
 #define TBSTREAM_RX_COMPLETE		BIT(7)
+/* It knows the tunnel that this message goes to: what it says is about its sender */
+#define TBSTREAM_RX_JOINED		BIT(8)
 
 #endif /* TBSTREAM_PROTO_H */

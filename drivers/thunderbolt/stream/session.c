@@ -134,6 +134,8 @@ static void tbstream_sender_advance(struct tbstream_sender *sender)
 
 	sender->sending = sender->next;
 	sender->next = NULL;
+	if (sender->sending)
+		sender->sending->number = sender->number;
 	tbstream_outgoing_put(session);
 }
 
@@ -227,14 +229,17 @@ int tbstream_sender_confirmed(const struct tbstream_outgoing *session, u64 bytes
 }
 
 /**
- * tbstream_sender_lose() - Bytes of the session that is sent will not arrive
- * @sender: Sender
+ * tbstream_sender_lose() - What has been sent and is not confirmed will not arrive
+ * @sender: Sender; its tunnel has to go, or has gone
+ *
+ * A session of which nothing has been sent goes on, or ends once more, in the next
+ * tunnel.
  *
  * Return: mask of what to do.
  */
 unsigned int tbstream_sender_lose(struct tbstream_sender *sender)
 {
-	if (!sender->sending)
+	if (!sender->sending || !sender->sending->bytes)
 		return 0;
 	tbstream_sender_resolve(sender, -EIO);
 	return TBSTREAM_TELL | TBSTREAM_WAKE;
@@ -250,6 +255,7 @@ void tbstream_sender_part(struct tbstream_sender *sender)
 {
 	sender->joined = false;
 	sender->ready = false;
+	sender->lags = false;
 	sender->close_due = false;
 	if (sender->sending)
 		sender->sending->closed = false;
@@ -309,20 +315,23 @@ static unsigned int tbstream_sender_hear_present(struct tbstream_sender *sender,
  * tbstream_sender_hear() - The peer has reported, tunnel to tunnel
  * @sender: Sender
  * @report: Its report
- * @joins: It is the first one in this pair of tunnels
+ *
+ * What the receiver says counts from where it knows our tunnel, too: until then it
+ * may be about a sender of which we know nothing.
  *
  * Return: mask of what to do.
  */
 unsigned int tbstream_sender_hear(struct tbstream_sender *sender,
-				  const struct tbstream_report *report,
-				  bool joins)
+				  const struct tbstream_report *report)
 {
 	struct tbstream_outgoing *session = sender->sending;
 	s32 ahead = tbstream_ahead(report->rx_session, sender->number);
+	bool joins = !sender->joined;
 	unsigned int todo = 0;
 
-	if (joins)
-		sender->joined = true;
+	if (!(report->flags & TBSTREAM_RX_JOINED))
+		return 0;
+	sender->joined = true;
 
 	if (ahead > 0) {
 		/* It has seen the end of our session, in one way or the other */
@@ -339,8 +348,10 @@ unsigned int tbstream_sender_hear(struct tbstream_sender *sender,
 			if (sender->sending)
 				sender->sending->number = sender->number;
 		}
-	} else if (ahead < 0) {
-		/* It has yet to see the CLOSE of an earlier one */
+	}
+	/* It has yet to see the CLOSE of an earlier one */
+	sender->lags = ahead < 0;
+	if (sender->lags) {
 		sender->ready = false;
 		return 0;
 	}
@@ -374,7 +385,7 @@ unsigned int tbstream_sender_deserted(struct tbstream_sender *sender,
 }
 
 /**
- * tbstream_sender_waits() - Has something been sent that is not confirmed?
+ * tbstream_sender_waits() - Has something been sent that has not arrived yet?
  * @sender: Sender
  *
  * Return: true if so.
@@ -383,9 +394,10 @@ bool tbstream_sender_waits(const struct tbstream_sender *sender)
 {
 	const struct tbstream_outgoing *session = sender->sending;
 
-	return session && (session->confirmed < session->bytes ||
-			   (session->state == TBSTREAM_OUT_ENDED &&
-			    !tbstream_outgoing_unborn(session)));
+	return sender->lags ||
+	       (session && (session->confirmed < session->bytes ||
+			    (session->state == TBSTREAM_OUT_ENDED &&
+			     !tbstream_outgoing_unborn(session))));
 }
 
 /**
@@ -477,10 +489,11 @@ enum tbstream_verdict
 tbstream_receiver_data(struct tbstream_receiver *receiver, u32 length,
 		       bool in_order, unsigned int *todo)
 {
-	if (receiver->state != TBSTREAM_IN_READY)
+	if (!receiver->joined || receiver->state != TBSTREAM_IN_READY)
 		return TBSTREAM_DISCARD;
 	if (!in_order) {
 		receiver->state = TBSTREAM_IN_BROKEN;
+		receiver->asked = false;
 		*todo |= TBSTREAM_TELL;
 		return TBSTREAM_LOST;
 	}
@@ -499,7 +512,7 @@ tbstream_receiver_skip(struct tbstream_receiver *receiver, u32 number,
 		       bool complete)
 {
 	tbstream_receiver_expect(receiver, number, complete);
-	if (receiver->asked && receiver->joined)
+	if (receiver->asked)
 		receiver->state = TBSTREAM_IN_READY;
 	return TBSTREAM_DISCARD_END;
 }
@@ -525,7 +538,7 @@ enum tbstream_verdict
 tbstream_receiver_broken(struct tbstream_receiver *receiver, bool is_close,
 			 unsigned int *todo)
 {
-	if (receiver->state == TBSTREAM_IN_IDLE ||
+	if (!receiver->joined || receiver->state == TBSTREAM_IN_IDLE ||
 	    (receiver->state != TBSTREAM_IN_READY && !is_close))
 		return TBSTREAM_DISCARD;
 
@@ -535,6 +548,7 @@ tbstream_receiver_broken(struct tbstream_receiver *receiver, bool is_close,
 	if (is_close)
 		return tbstream_receiver_end(receiver, receiver->number + 1, false);
 	receiver->state = TBSTREAM_IN_BROKEN;
+	receiver->asked = false;
 	return TBSTREAM_BREAK;
 }
 
@@ -556,7 +570,7 @@ tbstream_receiver_close(struct tbstream_receiver *receiver,
 	bool whole = !ahead && !close->aborted && close->bytes == receiver->bytes &&
 		     close->frames == receiver->frames;
 
-	if (receiver->state == TBSTREAM_IN_IDLE || ahead < 0)
+	if (!receiver->joined || receiver->state == TBSTREAM_IN_IDLE || ahead < 0)
 		return TBSTREAM_DISCARD;
 
 	*todo |= TBSTREAM_TELL;
@@ -581,7 +595,7 @@ void tbstream_receiver_part(struct tbstream_receiver *receiver)
 static unsigned int tbstream_receiver_tear(struct tbstream_receiver *receiver,
 					   u32 number)
 {
-	bool told = receiver->state == TBSTREAM_IN_STOPPED;
+	bool told = receiver->state != TBSTREAM_IN_READY;
 
 	tbstream_receiver_expect(receiver, number, false);
 	if (told)
@@ -645,6 +659,12 @@ unsigned int tbstream_receiver_hear(struct tbstream_receiver *receiver,
 {
 	unsigned int todo = joins ? tbstream_receiver_join(receiver, report) : 0;
 
+	/* It had to give up a session of which we have seen nothing */
+	if (receiver->state == TBSTREAM_IN_IDLE &&
+	    tbstream_ahead(report->tx_session, receiver->number) > 0) {
+		tbstream_receiver_expect(receiver, report->tx_session, false);
+		todo |= TBSTREAM_TELL;
+	}
 	if (report->tx_session == receiver->number &&
 	    report->tx_wanted > receiver->bytes)
 		receiver->wanted = report->tx_wanted;
@@ -679,6 +699,8 @@ void tbstream_receiver_report(const struct tbstream_receiver *receiver,
 {
 	report->rx_session = receiver->number;
 	report->rx_bytes = receiver->bytes;
+	if (receiver->joined)
+		report->flags |= TBSTREAM_RX_JOINED;
 	if (receiver->complete)
 		report->flags |= TBSTREAM_RX_COMPLETE;
 	switch (receiver->state) {

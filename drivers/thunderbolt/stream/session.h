@@ -109,6 +109,7 @@ struct tbstream_outgoing {
  * @number: Number of @sending, or of the session that begins next
  * @joined: The peer's tunnel knows ours and the other way round
  * @ready: The peer has said READY for @number
+ * @lags: The peer waits for the CLOSE of a session before @number
  * @close_due: @close has to be sent, behind all frames
  * @close: See @close_due
  */
@@ -118,6 +119,7 @@ struct tbstream_sender {
 	u32 number;
 	bool joined;
 	bool ready;
+	bool lags;
 	bool close_due;
 	struct tbstream_close close;
 };
@@ -137,8 +139,7 @@ int tbstream_sender_confirmed(const struct tbstream_outgoing *session, u64 bytes
 unsigned int tbstream_sender_lose(struct tbstream_sender *sender);
 void tbstream_sender_part(struct tbstream_sender *sender);
 unsigned int tbstream_sender_hear(struct tbstream_sender *sender,
-				  const struct tbstream_report *report,
-				  bool joins);
+				  const struct tbstream_report *report);
 unsigned int tbstream_sender_deserted(struct tbstream_sender *sender,
 				      const struct tbstream_report *report);
 void tbstream_outgoing_put(struct tbstream_outgoing *session);
