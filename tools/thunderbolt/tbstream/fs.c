@@ -286,9 +286,10 @@ char **fs_names(const char *format, ...)
 	count = scandirat(root, path, &entries, visible, versionsort);
 	if (count < 0)
 		count = 0;
-	names = grow(NULL, 0, sizeof(*names));
+	names = calloc(count + 1, sizeof(*names));
+	if (!names)
+		out_of_memory();
 	for (i = 0; i < count; i++) {
-		names = grow(names, i + 1, sizeof(*names));
 		names[i] = strdup(entries[i]->d_name);
 		if (!names[i])
 			out_of_memory();

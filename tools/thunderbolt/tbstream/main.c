@@ -19,6 +19,13 @@ static const struct command commands[] = {
 	{ "remove", "[HOST/]NAME", "remove a stream", "f", 1, 1, cmd_remove },
 	{ "wait", "host|stream|session [HOST|[HOST/]NAME]", "wait until it is there", "t",
 	  1, 2, cmd_wait },
+	{ "send", "[HOST/]NAME [FILE]", "send a file, a device or standard input", "qn",
+	  1, 2, cmd_send },
+	{ "receive", "[HOST/]NAME [FILE]", "receive into a file, a device or standard output",
+	  "fqn", 1, 2, cmd_receive },
+	{ "monitor", "[[HOST/]NAME...]", "counters and rates, every second", "Ic",
+	  0, -1, cmd_monitor },
+	{ "doctor", "", "what is wrong, and what to do about it", "", 0, 0, cmd_doctor },
 };
 
 /* What follows the switch, and what it means, for the help */
@@ -34,6 +41,10 @@ static const struct {
 	{ { "script", no_argument, NULL, 'S' }, "", "CSV; new fields only ever go to the end" },
 	{ { "json", no_argument, NULL, 'j' }, "", "JSON" },
 	{ { "force", no_argument, NULL, 'f' }, "", "take what is in use, replace what is there" },
+	{ { "quiet", no_argument, NULL, 'q' }, "", "no progress and no report" },
+	{ { "no-checksum", no_argument, NULL, 'n' }, "", "no SHA-256 of the bytes" },
+	{ { "interval", required_argument, NULL, 'I' }, "SECONDS", "time between two looks" },
+	{ { "count", required_argument, NULL, 'c' }, "COUNT", "look so many times" },
 	{ { "timeout", required_argument, NULL, 't' }, "SECONDS", "wait no longer" },
 	{ { "help", no_argument, NULL, 'h' }, "", "this text" },
 	{ { "version", no_argument, NULL, 'V' }, "", "version of this program" },
@@ -129,6 +140,19 @@ static int parse_switch(struct options *options, int letter)
 		break;
 	case 'f':
 		options->force = true;
+		break;
+	case 'q':
+		options->quiet = true;
+		break;
+	case 'n':
+		options->no_checksum = true;
+		break;
+	case 'I':
+		ret = parse_seconds(optarg, &options->interval);
+		break;
+	case 'c':
+		ret = parse_number(optarg, 10, INT32_MAX, &number);
+		options->count = number;
 		break;
 	case 't':
 		ret = parse_seconds(optarg, &options->timeout);

@@ -14,6 +14,8 @@
 
 /* Records printed since out_begin() */
 static int printed;
+/* They are a list, and not one after the other */
+static bool listed;
 
 static void add(struct record *record, const char *key, const char *value, bool number)
 {
@@ -96,6 +98,7 @@ bool out_machine(const struct options *options)
 void out_begin(const struct options *options)
 {
 	printed = 0;
+	listed = true;
 	if (options->json)
 		putchar('[');
 }
@@ -167,6 +170,8 @@ static void json_record(const struct record *record)
  * out_record() - Print a record for a program
  * @options: Switches: CSV or JSON
  * @record: The record
+ *
+ * Without out_begin() each JSON record is a line of its own, for lists without end.
  */
 void out_record(const struct options *options, const struct record *record)
 {
@@ -174,9 +179,12 @@ void out_record(const struct options *options, const struct record *record)
 		if (!printed)
 			csv_record(record, true);
 		csv_record(record, false);
-	} else {
+	} else if (listed) {
 		fputs(printed ? ",\n " : "\n ", stdout);
 		json_record(record);
+	} else {
+		json_record(record);
+		putchar('\n');
 	}
 	printed++;
 }

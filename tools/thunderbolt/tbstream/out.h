@@ -16,7 +16,7 @@
  */
 struct field {
 	const char *key;
-	char value[96];
+	char value[160];
 	bool number;
 };
 

@@ -110,8 +110,17 @@ int select_host(const struct world *world, const struct options *options,
 	return EXIT_REFUSED;
 }
 
-static bool stream_fits(const struct world *world, const struct options *options,
-			const struct target *target, const struct stream *stream)
+/**
+ * stream_fits() - Can this stream be meant?
+ * @world: What there is
+ * @options: Switches -d, -r and -i
+ * @target: What the user wrote
+ * @stream: Stream
+ *
+ * Return: true if so.
+ */
+bool stream_fits(const struct world *world, const struct options *options,
+		 const struct target *target, const struct stream *stream)
 {
 	const struct host *host = stream_host(world, stream);
 

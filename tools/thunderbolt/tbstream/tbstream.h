@@ -94,6 +94,10 @@ int cmd_show(const struct options *options, char **arguments);
 int cmd_create(const struct options *options, char **arguments);
 int cmd_remove(const struct options *options, char **arguments);
 int cmd_wait(const struct options *options, char **arguments);
+int cmd_send(const struct options *options, char **arguments);
+int cmd_receive(const struct options *options, char **arguments);
+int cmd_monitor(const struct options *options, char **arguments);
+int cmd_doctor(const struct options *options, char **arguments);
 
 void error(const char *format, ...) PRINTF(1, 2);
 __attribute__((__noreturn__)) void out_of_memory(void);

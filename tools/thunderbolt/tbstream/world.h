@@ -100,6 +100,8 @@ struct target {
 int target_parse(struct target *target, const char *text);
 int select_host(const struct world *world, const struct options *options,
 		const char *text, const struct host **found);
+bool stream_fits(const struct world *world, const struct options *options,
+		 const struct target *target, const struct stream *stream);
 int count_streams(const struct world *world, const struct options *options,
 		  const struct target *target, const struct stream **found);
 int select_stream(const struct world *world, const struct options *options,

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line."""
 
+import os
+import subprocess
+from pathlib import Path
+
 from fake import Root
 
 
@@ -35,6 +39,17 @@ def test_switches_may_stand_anywhere() -> None:
     with Root() as root:
         root.host()
         assert root.run("--json", "list").stdout == root.run("list", "-j").stdout
+
+
+def test_static_program() -> None:
+    """It asks for no interpreter, and does the same."""
+    program = os.environ["TBSTREAM_STATIC"]
+    assert b"ld-linux" not in Path(program).read_bytes()[:4096]
+    with Root() as root:
+        root.host()
+        output = subprocess.run([program, "--json", "list"], env=root.environment(), check=True,
+                                capture_output=True, text=True)
+        assert output.stdout == root.run("--json", "list").stdout and not output.stderr
 
 
 def test_root_that_is_not_there() -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 
-MODULES = ["configure", "look", "arguments"]
+MODULES = ["configure", "look", "move", "diagnose", "arguments", "completion"]
 
 
 def main() -> int:

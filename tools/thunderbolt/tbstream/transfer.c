@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Bytes from one file descriptor to another, with progress and a checksum.
+ *
+ * SHA-256 is libcrypto's, which uses the CPU's instructions for it: it has to keep
+ * up with the cable. Of its interfaces the old one is used, because that can be
+ * linked into a static program without all the rest.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "stream.h"
+#include "transfer.h"
+
+#define PROGRESS_PERIOD 0.2 /* seconds */
+
+/* What the driver means by an error, besides the usual words for it */
+static const char *explain(int number)
+{
+	switch (number) {
+	case EPIPE:
+		return "the receiver has gone";
+	case ENXIO:
+		return "the cable was pulled, or the other host has gone";
+	case ENODEV:
+		return "the stream was removed";
+	case EIO:
+		return "bytes were lost or damaged, or could not be delivered";
+	case EPROTO:
+		return "the HopIDs of the two ends do not mirror each other";
+	case EBUSY:
+		return "the controller has no DMA ring left; close another stream";
+	default:
+		return strerror(number);
+	}
+}
+
+/**
+ * transfer_failed() - Say why bytes could not be moved
+ * @transfer: Transfer
+ * @stream: It was the stream that failed, and not the file
+ * @number: errno
+ *
+ * Return: EXIT_FAILED.
+ */
+int transfer_failed(const struct transfer *transfer, bool stream, int number)
+{
+	if (transfer->shown > transfer->begin)
+		fputc('\n', stderr);
+	error("%s: %s", stream == transfer->receiving ? transfer->in_name : transfer->out_name,
+	      stream ? explain(number) : strerror(number));
+	return EXIT_FAILED;
+}
+
+/* Is /dev/tbstreamX what the kernel means by it? Opening another device can do harm */
+static int check_device(const char *device, int index)
+{
+	char meant[32], found[32];
+	struct stat status;
+
+	if (fs_stat(&status, "%s", device + 1)) {
+		error("%s: %s", device, strerror(errno));
+		return EXIT_NOT_FOUND;
+	}
+	if (fs_read(meant, sizeof(meant), CLASS_DIR "/tbstream%d/dev", index))
+		fs_read(meant, sizeof(meant), "sys/class/misc/tbstream%d/dev", index);
+	snprintf(found, sizeof(found), "%u:%u", major(status.st_rdev), minor(status.st_rdev));
+	if (strcmp(meant, found)) {
+		error("%s is device %s, but the stream is device %s", device, found, meant);
+		return EXIT_REFUSED;
+	}
+	return EXIT_OK;
+}
+
+/**
+ * transfer_open() - Open the device of a stream
+ * @options: Switches
+ * @text: What the user wrote
+ * @flags: O_RDONLY or O_WRONLY
+ * @transfer: Gets the stream's name
+ * @fd: Result
+ *
+ * Waits until the other host is there and the stream has its HopIDs.
+ *
+ * Return: 0 or an exit code.
+ */
+int transfer_open(const struct options *options, const char *text, int flags,
+		  struct transfer *transfer, int *fd)
+{
+	const struct stream *stream;
+	struct target target;
+	struct world world;
+	char device[40] = "";
+	int ret;
+
+	transfer->options = options;
+	transfer->stream = text;
+	ret = target_parse(&target, text);
+	if (ret)
+		return ret;
+	world_read(&world);
+	ret = select_stream(&world, options, &target, &stream);
+	if (!ret) {
+		stream_device(device, sizeof(device), stream);
+		ret = check_device(device, stream->index);
+	}
+	if (!ret && !stream_configured(&world, stream) && !options->quiet)
+		fprintf(stderr, "waiting for the other end of %s\n", stream->name);
+	world_free(&world);
+	if (ret)
+		return ret;
+	*fd = fs_open(flags, "%s", device + 1);
+	return *fd < 0 ? transfer_failed(transfer, true, errno) : EXIT_OK;
+}
+
+static const char *bytes(char text[static 32], double count)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	size_t unit = 0;
+
+	while (count >= 1024 && unit < ARRAY_SIZE(units) - 1) {
+		count /= 1024;
+		unit++;
+	}
+	snprintf(text, 32, "%.*f %s", unit ? 1 : 0, count, units[unit]);
+	return text;
+}
+
+static void show_progress(struct transfer *transfer)
+{
+	char done[32], total[32], speed[32];
+	double time = now(), rate;
+	unsigned int left;
+
+	if (transfer->options->quiet || !isatty(STDERR_FILENO) ||
+	    time - transfer->shown < PROGRESS_PERIOD)
+		return;
+	transfer->shown = time;
+	rate = transfer->done / (time - transfer->begin);
+	fprintf(stderr, "\r%s", bytes(done, transfer->done));
+	if (transfer->total)
+		fprintf(stderr, " of %s, %.0f%%", bytes(total, transfer->total),
+			transfer->done * 100. / transfer->total);
+	fprintf(stderr, ", %s/s", bytes(speed, rate));
+	if (transfer->total > transfer->done && rate > 0 &&
+	    (transfer->total - transfer->done) / rate < 1e6) {
+		left = (transfer->total - transfer->done) / rate;
+		fprintf(stderr, ", %u:%02u:%02u left", left / 3600, left / 60 % 60, left % 60);
+	}
+	fputs("\033[K", stderr);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	ssize_t written;
+
+	while (size) {
+		written = write(fd, data, size);
+		if (written < 0 && errno != EINTR)
+			return errno;
+		if (written > 0) {
+			data += written;
+			size -= written;
+		}
+	}
+	return 0;
+}
+
+/**
+ * transfer_copy() - Move bytes until the end
+ * @transfer: With @in, @out and their names
+ *
+ * Return: 0 or an exit code.
+ */
+int transfer_copy(struct transfer *transfer)
+{
+	static char buffer[1 << 20] __attribute__((__aligned__(4096)));
+	ssize_t size;
+	int ret;
+
+	/* A reader that goes away is an error like others */
+	signal(SIGPIPE, SIG_IGN);
+	SHA256_Init(&transfer->sha256);
+	while ((size = read(transfer->in, buffer, sizeof(buffer)))) {
+		if (size < 0) {
+			if (errno == EINTR)
+				continue;
+			return transfer_failed(transfer, transfer->receiving, errno);
+		}
+		if (!transfer->done) {
+			transfer->begin = now();
+			transfer->shown = transfer->begin;
+		}
+		ret = write_all(transfer->out, buffer, size);
+		if (ret)
+			return transfer_failed(transfer, !transfer->receiving, ret);
+		if (!transfer->options->no_checksum)
+			SHA256_Update(&transfer->sha256, buffer, size);
+		transfer->done += size;
+		show_progress(transfer);
+	}
+	return EXIT_OK;
+}
+
+/**
+ * transfer_report() - Say how it went
+ * @transfer: A transfer that has come to a good end
+ *
+ * For people to standard error, because standard output may be where the bytes go.
+ *
+ * Return: 0 or an exit code.
+ */
+int transfer_report(struct transfer *transfer)
+{
+	const char *verb = transfer->receiving ? "received" : "sent";
+	double seconds = transfer->done ? now() - transfer->begin : 0;
+	double rate = seconds > 0 ? transfer->done / seconds : 0;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	char text[2 * SHA256_DIGEST_LENGTH + 1] = "", size[32], speed[32];
+	struct record record = {};
+	size_t i;
+
+	if (transfer->shown > transfer->begin)
+		fputs("\r\033[K", stderr);
+	SHA256_Final(digest, &transfer->sha256);
+	if (!transfer->options->no_checksum)
+		for (i = 0; i < sizeof(digest); i++)
+			snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	if (out_machine(transfer->options)) {
+		record_text(&record, "stream", transfer->stream);
+		record_text(&record, "direction", verb);
+		record_printf(&record, "bytes", "%" PRIu64, transfer->done);
+		record_printf(&record, "seconds", "%.6f", seconds);
+		record_text(&record, "sha256", text);
+		out_begin(transfer->options);
+		out_record(transfer->options, &record);
+		out_end(transfer->options);
+		return out_finish();
+	}
+	if (transfer->options->quiet)
+		return EXIT_OK;
+	fprintf(stderr, "%" PRIu64 " bytes (%s) %s in %.2f s, %s/s\n", transfer->done,
+		bytes(size, transfer->done), verb, seconds, bytes(speed, rate));
+	if (*text)
+		fprintf(stderr, "sha256 %s\n", text);
+	return EXIT_OK;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes from one file descriptor to another, with progress and a checksum.
+ */
+
+#ifndef TBSTREAM_TRANSFER_H
+#define TBSTREAM_TRANSFER_H
+
+#include <openssl/sha.h>
+
+#include "world.h"
+
+/**
+ * struct transfer - A transfer, one way
+ * @options: Switches
+ * @receiving: From the stream, not to it
+ * @stream: Name of the stream
+ * @in: Where the bytes come from
+ * @in_name: Its name, for messages
+ * @out: Where they go to
+ * @out_name: Its name, for messages
+ * @total: How many there will be, 0 if that is not known
+ * @done: How many there have been
+ * @begin: When the first came
+ * @shown: When progress was shown last
+ * @sha256: Checksum so far
+ */
+struct transfer {
+	const struct options *options;
+	bool receiving;
+	const char *stream;
+	int in;
+	const char *in_name;
+	int out;
+	const char *out_name;
+	uint64_t total;
+	uint64_t done;
+	double begin;
+	double shown;
+	SHA256_CTX sha256;
+};
+
+int transfer_open(const struct options *options, const char *text, int flags,
+		  struct transfer *transfer, int *fd);
+int transfer_copy(struct transfer *transfer);
+int transfer_report(struct transfer *transfer);
+int transfer_failed(const struct transfer *transfer, bool stream, int number);
+
+#endif /* TBSTREAM_TRANSFER_H */
