@@ -23,6 +23,12 @@
 #define TBSTREAM_OPEN_POLL	HZ
 /* How long O_NONBLOCK waits for our own rings and paths */
 #define TBSTREAM_START_TIME	(10 * HZ)
+/*
+ * Who sleeps looks at the ring now and then, in case an interrupt was lost: soon
+ * at first, because that is when something is likely to come, then rarely.
+ */
+#define TBSTREAM_LOOK_TIME	(HZ / 100)
+#define TBSTREAM_LOOK_TIME_MAX	HZ
 
 static dev_t tbstream_devt;
 static DEFINE_IDA(tbstream_index_ida);
@@ -72,6 +78,9 @@ static int tbstream_read_state(const struct tbstream_file *file)
 			return 1;
 		}
 	}
+	if (rx->torn)
+		return tbstream_tunnel_over(tunnel) && READ_ONCE(tunnel->error) ?
+		       READ_ONCE(tunnel->error) : -EIO;
 	if (tbstream_tunnel_over(tunnel))
 		return READ_ONCE(tunnel->error);
 	return -EAGAIN;
@@ -92,19 +101,26 @@ static int tbstream_write_state(const struct tbstream_file *file)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
-	bool room;
+	int state = 1;
 
 	if (tbstream_tunnel_over(tunnel))
 		return READ_ONCE(tunnel->error) ?: -EIO;
-	if (tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at))
-		return -EPIPE;
-	if (READ_ONCE(tx->losses) != file->losses)
-		return -EIO;
+	if (!tunnel->control) {
+		if (tbstream_plain_peer_closed(&tunnel->plain,
+					       file->party.joined_at))
+			return -EPIPE;
+		if (READ_ONCE(tx->losses) != file->losses)
+			return -EIO;
+	}
 
 	spin_lock(&tx->lock);
-	room = tx->online && tbstream_queue_space(&tx->queue);
+	if (tunnel->control)
+		state = tbstream_sender_state(&tx->sender, file->outgoing);
+	if (state == 1 && (!tx->online || tx->paused || tx->sender.close_due ||
+			   !tbstream_queue_space(&tx->queue)))
+		state = -EAGAIN;
 	spin_unlock(&tx->lock);
-	return room ? 1 : -EAGAIN;
+	return state;
 }
 
 /* --- read --------------------------------------------------------------- */
@@ -126,8 +142,14 @@ static void tbstream_read_mark(struct tbstream_file *file)
 		file->rx_failed = true;
 		return;
 	}
-	if (!tbstream_queue_ready(&rx->queue))
+	if (!tbstream_queue_ready(&rx->queue)) {
+		if (rx->torn) {
+			file->rx_failed = true;
+			rx->failed = true;
+			tbstream_rx_settle(file->tunnel);
+		}
 		return;
+	}
 	slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
 	if (rx->frames[slot].kind != TBSTREAM_FRAME_CLOSE)
 		file->rx_failed = true;
@@ -189,6 +211,23 @@ static ssize_t tbstream_read_frames(struct tbstream_file *file,
 	return copied;
 }
 
+static int tbstream_read_wait(struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	long pause = TBSTREAM_LOOK_TIME;
+	long ret;
+
+	for (;;) {
+		ret = wait_event_interruptible_timeout(tunnel->rx.wait,
+						       tbstream_read_state_locked(file) !=
+						       -EAGAIN, pause);
+		if (ret)
+			return min(ret, 0L);
+		tbstream_rx_reap(tunnel);
+		pause = min(pause * 2, TBSTREAM_LOOK_TIME_MAX);
+	}
+}
+
 static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct tbstream_file *file = iocb->ki_filp->private_data;
@@ -218,11 +257,10 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			if (tbstream_read_state_locked(file) != -EAGAIN)
 				continue;
 		}
+		tbstream_rx_ask(file->tunnel);
 		if (nonblock)
 			break;
-		if (wait_event_interruptible(rx->wait,
-					     tbstream_read_state_locked(file) !=
-					     -EAGAIN)) {
+		if (tbstream_read_wait(file)) {
 			ret = -ERESTARTSYS;
 			break;
 		}
@@ -259,7 +297,7 @@ static ssize_t tbstream_write_frames(struct tbstream_file *file,
 		done = copy_page_from_iter(frame->page, 0, count, from);
 		if (!done)
 			return written ?: -EFAULT;
-		if (!tbstream_tx_post(tunnel, done, file->party.joined_at)) {
+		if (!tbstream_tx_post(file, done)) {
 			/* Rings went away under us: nothing of this was sent */
 			iov_iter_revert(from, done);
 			state = tbstream_write_state(file);
@@ -270,6 +308,26 @@ static ssize_t tbstream_write_frames(struct tbstream_file *file,
 			break;
 	}
 	return written;
+}
+
+static int tbstream_write_wait(struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	long pause = TBSTREAM_LOOK_TIME;
+	long ret;
+
+	/* It may be long until the rest is written, and until then there is some */
+	if (tunnel->control)
+		tbstream_control_attend(file->stream);
+	for (;;) {
+		ret = wait_event_interruptible_timeout(tunnel->tx.wait,
+						       tbstream_write_state(file) !=
+						       -EAGAIN, pause);
+		if (ret)
+			return min(ret, 0L);
+		tbstream_tx_reap(tunnel);
+		pause = min(pause * 2, TBSTREAM_LOOK_TIME_MAX);
+	}
 }
 
 static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -301,8 +359,7 @@ static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		}
 		if (ret != -EAGAIN || nonblock)
 			break;
-		if (wait_event_interruptible(tx->wait,
-					     tbstream_write_state(file) != -EAGAIN)) {
+		if (tbstream_write_wait(file)) {
 			ret = -ERESTARTSYS;
 			break;
 		}
@@ -311,36 +368,64 @@ static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (!written)
 		return ret;
+	if (file->tunnel->control)
+		tbstream_control_attend(file->stream);
 	return generic_write_sync(iocb, written);
 }
 
 /* --- fsync and close ---------------------------------------------------- */
 
-/* 1 if all before @target has left, -EIO if it never will, else -EAGAIN */
-static int tbstream_confirm_state(struct tbstream_file *file, u32 target)
-{
-	struct tbstream_tx *tx = &file->tunnel->tx;
-	bool left;
+/*
+ * How far everything must have come for fsync or close to be done: bytes of the
+ * session, and U64_MAX for its end, with a peer that confirms them; a position in
+ * the transmit queue with a plain one, of which nobody can know more.
+ */
+union tbstream_target {
+	u64 bytes;
+	u32 done;
+};
 
-	/* A loss moves "done", too, so look for it first */
-	if (READ_ONCE(tx->losses) != file->losses)
-		return -EIO;
+/* 1 if it has come so far, -EIO if it never will, else -EAGAIN */
+static int tbstream_confirm_state(struct tbstream_file *file,
+				  union tbstream_target target)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	/* Read before what its end makes final */
+	const bool over = smp_load_acquire(&tunnel->phase) == TBSTREAM_OVER;
+	int state;
+
 	spin_lock(&tx->lock);
-	left = (s32)(target - tx->queue.done) <= 0;
+	if (tunnel->control)
+		state = tbstream_sender_confirmed(file->outgoing, target.bytes);
+	else if (tx->losses != file->losses)
+		state = -EIO;
+	else
+		state = (s32)(target.done - tx->queue.done) <= 0 ? 1 : -EAGAIN;
 	spin_unlock(&tx->lock);
-	if (READ_ONCE(tx->losses) != file->losses)
-		return -EIO;
-	return left ? 1 : -EAGAIN;
+	/* A plain peer's frames leave, or are lost, until the rings stop */
+	return state == -EAGAIN && over && tunnel->control ? -EIO : state;
 }
 
-static u32 tbstream_confirm_target(struct tbstream_file *file)
+static union tbstream_target tbstream_confirm_target(struct tbstream_file *file)
 {
-	struct tbstream_tx *tx = &file->tunnel->tx;
-	u32 target;
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	union tbstream_target target;
+	unsigned int todo = 0;
 
 	spin_lock(&tx->lock);
-	target = tx->queue.posted;
+	if (tunnel->control) {
+		target.bytes = file->outgoing->bytes;
+		todo = tbstream_sender_want(&tx->sender, file->outgoing,
+					    target.bytes);
+	} else {
+		target.done = tx->queue.posted;
+	}
 	spin_unlock(&tx->lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(file->stream);
 	return target;
 }
 
@@ -348,11 +433,12 @@ static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 			  int datasync)
 {
 	struct tbstream_file *file = filp->private_data;
-	u32 target = tbstream_confirm_target(file);
+	union tbstream_target target;
 	int ret;
 
 	if (!file->party.writes)
 		return -EINVAL;
+	target = tbstream_confirm_target(file);
 	ret = wait_event_interruptible(file->tunnel->tx.wait,
 				       tbstream_confirm_state(file, target) !=
 				       -EAGAIN);
@@ -361,9 +447,47 @@ static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 	return min(tbstream_confirm_state(file, target), 0);
 }
 
+/* The file does not write any more. True if that is what ended its session. */
+static bool tbstream_leave(struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	unsigned int todo = 0;
+	bool last = false;
+
+	spin_lock(&tx->lock);
+	if (file->outgoing && !file->left) {
+		file->left = true;
+		last = file->outgoing->writers == 1 &&
+		       file->outgoing->state == TBSTREAM_OUT_OPEN;
+		/* Who only writes means the end of nothing, too */
+		todo = tbstream_sender_leave(&tx->sender, file->outgoing,
+					     !file->party.reads);
+		tbstream_tx_close_due(tunnel);
+	}
+	spin_unlock(&tx->lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(file->stream);
+	return last;
+}
+
+/* What close(2) waits for. False if there is nothing. */
+static bool tbstream_flush_target(struct tbstream_file *file,
+				  union tbstream_target *target)
+{
+	*target = tbstream_confirm_target(file);
+	if (!file->tunnel->control)
+		return true;
+	/* The last writer's bytes are safe when the reader will see their end */
+	if (tbstream_leave(file) && target->bytes)
+		target->bytes = U64_MAX;
+	return target->bytes;
+}
+
 /* 0 when it is time to look, -ERESTARTSYS if the task is being killed */
-static int tbstream_wait_confirmed(struct tbstream_file *file, u32 target,
-				   long timeout)
+static int tbstream_wait_confirmed(struct tbstream_file *file,
+				   union tbstream_target target, long timeout)
 {
 	long ret;
 
@@ -373,6 +497,26 @@ static int tbstream_wait_confirmed(struct tbstream_file *file, u32 target,
 			    (TASK_KILLABLE | TASK_FREEZABLE), 0, timeout,
 			    __ret = schedule_timeout(__ret));
 	return min(ret, 0L);
+}
+
+static u32 tbstream_progress(struct tbstream_tunnel *tunnel)
+{
+	return tunnel->control ? tbstream_tx_progress(tunnel) :
+				 READ_ONCE(tunnel->tx.queue.done);
+}
+
+/* Whoever has taken nothing for so long will not get it any more */
+static void tbstream_give_up(struct tbstream_tunnel *tunnel)
+{
+	mutex_lock(&tbstream_lock);
+	if (tunnel->control) {
+		spin_lock(&tunnel->tx.lock);
+		tbstream_sender_lose(&tunnel->tx.sender);
+		spin_unlock(&tunnel->tx.lock);
+	}
+	tbstream_tunnel_withdraw(tunnel);
+	mutex_unlock(&tbstream_lock);
+	tbstream_tunnel_wake(tunnel);
 }
 
 /*
@@ -385,18 +529,20 @@ static int tbstream_flush(struct file *filp, fl_owner_t id)
 {
 	struct tbstream_file *file = filp->private_data;
 	struct tbstream_tunnel *tunnel = file->tunnel;
-	u32 target, done;
+	union tbstream_target target;
+	u32 progress;
 
 	if (!file->party.writes || file_count(filp) != 1 ||
 	    (current->flags & PF_EXITING))
 		return 0;
+	if (!tbstream_flush_target(file, &target))
+		return 0;
 
-	target = tbstream_confirm_target(file);
 	for (;;) {
 		u32 linger = READ_ONCE(file->stream->params.linger);
 		int state;
 
-		done = READ_ONCE(tunnel->tx.queue.done);
+		progress = tbstream_progress(tunnel);
 		if (tbstream_wait_confirmed(file, target,
 					    linger ? msecs_to_jiffies(linger) :
 						     MAX_SCHEDULE_TIMEOUT))
@@ -404,12 +550,8 @@ static int tbstream_flush(struct file *filp, fl_owner_t id)
 		state = tbstream_confirm_state(file, target);
 		if (state != -EAGAIN)
 			return min(state, 0);
-		/* Whoever takes nothing for so long will not get it any more */
-		if (linger && READ_ONCE(tunnel->tx.queue.done) == done) {
-			mutex_lock(&tbstream_lock);
-			tbstream_tunnel_withdraw(tunnel);
-			mutex_unlock(&tbstream_lock);
-		}
+		if (linger && tbstream_progress(tunnel) == progress)
+			tbstream_give_up(tunnel);
 	}
 }
 
@@ -429,6 +571,8 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 		state = tbstream_read_state_locked(file);
 		if (state != -EAGAIN)
 			mask |= EPOLLIN | EPOLLRDNORM;
+		else if (poll_requested_events(table) & (EPOLLIN | EPOLLRDNORM))
+			tbstream_rx_ask(tunnel);
 		if (!state)
 			mask |= EPOLLRDHUP;
 		if (state == -EIO)
@@ -502,10 +646,12 @@ bool tbstream_in_use(const struct tbstream *stream)
 
 	return tunnel && (tunnel->plain.files ||
 			  tunnel->phase == TBSTREAM_DRAINING ||
+			  tbstream_tx_unconfirmed(tunnel) ||
 			  tbstream_rx_holds_data(tunnel));
 }
 
-static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tunnel)
+static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tunnel,
+			  struct tbstream_outgoing **fresh)
 {
 	lockdep_assert_held(&tbstream_lock);
 
@@ -521,6 +667,17 @@ static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tu
 	file->party.reading = tunnel->rx.session;
 	spin_unlock(&tunnel->rx.lock);
 	file->losses = READ_ONCE(tunnel->tx.losses);
+
+	if (!tunnel->control)
+		return;
+	if (file->party.writes) {
+		spin_lock(&tunnel->tx.lock);
+		if (tbstream_sender_open(&tunnel->tx.sender, *fresh, &file->outgoing))
+			*fresh = NULL;
+		spin_unlock(&tunnel->tx.lock);
+	}
+	if (file->party.reads)
+		tbstream_rx_join(tunnel);
 }
 
 /* Does the stream have the HopIDs that this way of opening needs? */
@@ -532,11 +689,12 @@ static bool tbstream_has_hopids(const struct tbstream_file *file,
 }
 
 /*
- * An open() under way: when it began, a tunnel that could be started, and the one
- * that was and that we wait for.
+ * An open() under way: when it began, memory for a session, a tunnel that could be
+ * started, and the one that was and that we wait for.
  */
 struct tbstream_opening {
 	unsigned long began;
+	struct tbstream_outgoing *fresh;
 	struct tbstream_tunnel *spare;
 	struct tbstream_tunnel *starting;
 };
@@ -577,7 +735,7 @@ static int tbstream_try_open(struct tbstream_file *file,
 		if (!tbstream_has_hopids(file, tunnel->hopid[TBSTREAM_IN],
 					 tunnel->hopid[TBSTREAM_OUT]))
 			return -EINVAL;
-		tbstream_join(file, tunnel);
+		tbstream_join(file, tunnel, &opening->fresh);
 		return 0;
 	}
 
@@ -672,6 +830,11 @@ static int tbstream_open_wait(struct tbstream_file *file, bool nonblock)
 	struct tbstream_opening opening = { .began = jiffies };
 	int ret;
 
+	if (file->party.writes) {
+		opening.fresh = kzalloc(sizeof(*opening.fresh), GFP_KERNEL_ACCOUNT);
+		if (!opening.fresh)
+			return -ENOMEM;
+	}
 	/* Who does not want to wait takes the peer's last word for its final one */
 	if (nonblock)
 		opening.began -= TBSTREAM_START_TIME;
@@ -692,6 +855,7 @@ static int tbstream_open_wait(struct tbstream_file *file, bool nonblock)
 	}
 	remove_wait_queue(&stream->wait, &wait);
 	tbstream_tunnel_put(opening.starting);
+	kfree(opening.fresh);
 	return ret;
 }
 
@@ -732,10 +896,14 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	mutex_lock(&tbstream_lock);
 	if (file->party.reads && tunnel->plain.readers == 1)
 		tbstream_rx_abandon(tunnel);
+	tbstream_leave(file);
 	parting = tbstream_plain_close(&tunnel->plain, &file->party);
 	tbstream_tunnel_part(tunnel, parting);
 	mutex_unlock(&tbstream_lock);
 
+	spin_lock(&tunnel->tx.lock);
+	tbstream_outgoing_put(file->outgoing);
+	spin_unlock(&tunnel->tx.lock);
 	tbstream_tunnel_put(tunnel);
 	kfree(file);
 	return 0;
@@ -800,6 +968,7 @@ struct tbstream *tbstream_create(const char *service, const char *name)
 	strscpy(stream->name, name);
 	strscpy(stream->service, service);
 	uuid_gen(&stream->uuid);
+	tbstream_control_setup(stream);
 	INIT_LIST_HEAD(&stream->list);
 	init_waitqueue_head(&stream->wait);
 	INIT_WORK(&stream->changed, tbstream_changed_work);

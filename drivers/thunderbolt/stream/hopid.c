@@ -438,8 +438,12 @@ bool tbstream_hopids_final(struct tbstream *stream)
 	if (!tbstream_props_lookup(stream->peer, stream->name, &advert))
 		return false;
 	for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++) {
-		if (tbstream_hopid_value(stream->dir[which].hopid) !=
-		    tbstream_hopid_mirrored(&advert, which))
+		int value = tbstream_hopid_value(stream->dir[which].hopid);
+
+		/* Both may have none yet, and this end waits for the peer's choice */
+		if (!value && stream->dir[which].requested < 0)
+			return false;
+		if (value != tbstream_hopid_mirrored(&advert, which))
 			return false;
 	}
 	return true;

@@ -117,6 +117,7 @@ enum tbstream_heard tbstream_link_hear(struct tbstream_link *link,
 	if (link->joined)
 		return TBSTREAM_HEARD_JOINED;
 	link->joined = message->tunnel;
+	tbstream_link_tell(link);
 	return TBSTREAM_HEARD_JOINS;
 }
 

@@ -27,7 +27,9 @@ struct tb_property_dir *tbstream_props_service_dir(void)
 	if (tb_property_add_immediate(dir, "prtcid", TBSTREAM_PRTCID) ||
 	    tb_property_add_immediate(dir, "prtcvers", TBSTREAM_PRTCVERS) ||
 	    tb_property_add_immediate(dir, "prtcrevs", TBSTREAM_PRTCREVS) ||
-	    tb_property_add_immediate(dir, "prtcstns", TBSTREAM_PRTCSTNS)) {
+	    tb_property_add_immediate(dir, "prtcstns", TBSTREAM_PRTCSTNS) ||
+	    tb_property_add_immediate(dir, TBSTREAM_KEY_CONTROL,
+				      TBSTREAM_CONTROL_VERSION)) {
 		tb_property_free_dir(dir);
 		return NULL;
 	}
@@ -169,6 +171,35 @@ bool tbstream_props_lookup(struct tbstream_peer *peer, const char *name,
 	guard(mutex)(&xd->lock);
 	return tbstream_props_find(xd->remote_properties, peer->svc->key, name,
 				   xd->local_uuid, advert);
+}
+
+/**
+ * tbstream_props_control() - Does the peer know control messages?
+ * @peer: Peer
+ *
+ * The properties are asked and not the service, which keeps what it read when it
+ * was made.
+ *
+ * Context: tbstream_lock held, takes xd->lock.
+ *
+ * Return: the version of control messages to use, 0 for none.
+ */
+u32 tbstream_props_control(struct tbstream_peer *peer)
+{
+	struct tb_xdomain *xd = peer->xd;
+	struct tb_property *service;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	guard(mutex)(&xd->lock);
+	if (!xd->remote_properties)
+		return 0;
+	service = tb_property_find(xd->remote_properties, peer->svc->key,
+				   TB_PROPERTY_TYPE_DIRECTORY);
+	if (!service)
+		return 0;
+	return min(tbstream_props_value(service->value.dir, TBSTREAM_KEY_CONTROL),
+		   TBSTREAM_CONTROL_VERSION);
 }
 
 struct tbstream_props_other {

@@ -53,10 +53,10 @@
  * service on the link with it (TB_XDP_PROPERTIES_MAX_LENGTH in the core). One
  * sub-directory of ours takes 4 + 5 for entry and header, 4 for each of four
  * values, and 4 for the UUID's payload: 29. The root, its texts, the network
- * service, our own directory and a little air are counted with 130.
+ * service, our own directory and a little air are counted with 134.
  */
 #define TBSTREAM_PROPERTY_BLOCK_DWORDS	500
-#define TBSTREAM_PROPERTY_OTHER_DWORDS	130
+#define TBSTREAM_PROPERTY_OTHER_DWORDS	134
 #define TBSTREAM_PROPERTY_STREAM_DWORDS	29
 #define TBSTREAM_MAX_STREAMS \
 	((TBSTREAM_PROPERTY_BLOCK_DWORDS - TBSTREAM_PROPERTY_OTHER_DWORDS) / \
@@ -136,8 +136,8 @@
 #define TBSTREAM_MSG_ASK		BIT(0)
 /* The sender counts frames in the start PDF if the receiver does, too */
 #define TBSTREAM_MSG_COUNTED		BIT(1)
-/* There is no tunnel because the host is going to sleep; its sessions go on */
-#define TBSTREAM_MSG_ASLEEP		BIT(2)
+/* There is no tunnel for the moment; its sessions go on */
+#define TBSTREAM_MSG_PAUSED		BIT(2)
 /* Of what the sender of the message sends: the session has ended at these bytes */
 #define TBSTREAM_TX_ENDED		BIT(3)
 /* Of what it receives: frames of this session are welcome */

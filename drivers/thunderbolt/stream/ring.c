@@ -41,24 +41,30 @@ void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel)
 
 /* --- Receive ------------------------------------------------------------ */
 
-/* What is this frame, judging by everything the hardware says about it? */
+/* Does the hardware vouch for what is in this frame? */
+static bool tbstream_rx_intact(struct tbstream *stream, const struct ring_frame *f)
+{
+	if (f->flags & RING_DESC_CRC_ERROR) {
+		tbstream_count(stream, TBSTREAM_RX_CRC_ERRORS, 1);
+		return false;
+	}
+	if (f->flags & RING_DESC_BUFFER_OVERRUN) {
+		tbstream_count(stream, TBSTREAM_RX_OVERRUNS, 1);
+		return false;
+	}
+	return true;
+}
+
+/* What is this frame of a plain peer? */
 static enum tbstream_frame_kind
 tbstream_rx_classify(struct tbstream *stream, const struct tbstream_frame *frame)
 {
 	const struct ring_frame *f = &frame->frame;
-	/* The PDF is in packet headers, which the link protects by themselves */
-	enum tbstream_frame_kind broken = f->eof == TBSTREAM_PDF_CLOSE ?
-					  TBSTREAM_FRAME_BROKEN_CLOSE :
-					  TBSTREAM_FRAME_BROKEN;
 
-	if (f->flags & RING_DESC_CRC_ERROR) {
-		tbstream_count(stream, TBSTREAM_RX_CRC_ERRORS, 1);
-		return broken;
-	}
-	if (f->flags & RING_DESC_BUFFER_OVERRUN) {
-		tbstream_count(stream, TBSTREAM_RX_OVERRUNS, 1);
-		return broken;
-	}
+	/* The PDF is in packet headers, which the link protects by themselves */
+	if (!tbstream_rx_intact(stream, f))
+		return f->eof == TBSTREAM_PDF_CLOSE ? TBSTREAM_FRAME_BROKEN_CLOSE :
+						      TBSTREAM_FRAME_BROKEN;
 	if (f->sof == TBSTREAM_PDF_START) {
 		if (f->eof == TBSTREAM_PDF_DATA)
 			return TBSTREAM_FRAME_DATA;
@@ -98,8 +104,8 @@ static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
 		READ_ONCE(tunnel->phase) == TBSTREAM_DRAINING);
 }
 
-/* The next frame in order has arrived: decide what a reader shall see of it */
-static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
+/* The same for a frame of a plain peer */
+static void tbstream_rx_arrive_plain(struct tbstream_tunnel *tunnel,
 			       struct tbstream_frame *frame)
 {
 	struct tbstream *stream = tunnel->stream;
@@ -108,9 +114,7 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 
 	lockdep_assert_held(&rx->lock);
 
-	frame->length = tbstream_frame_length(frame->frame.size);
 	frame->kind = tbstream_rx_classify(stream, frame);
-	trace_tbstream_rx(stream, frame->length, frame->kind);
 
 	switch (frame->kind) {
 	case TBSTREAM_FRAME_BROKEN_CLOSE:
@@ -157,6 +161,95 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 	}
 }
 
+/* What does the session's receiver say to this frame? */
+static enum tbstream_verdict
+tbstream_rx_judge(struct tbstream_tunnel *tunnel, struct tbstream_frame *frame)
+{
+	const struct ring_frame *f = &frame->frame;
+	struct tbstream_rx *rx = &tunnel->rx;
+	const bool is_close = f->eof == TBSTREAM_PDF_CLOSE;
+	u32 expected = rx->receiver.frames & TBSTREAM_PDF_COUNTED_MASK;
+	struct tbstream_close close;
+	bool in_order;
+
+	if (!tbstream_rx_intact(tunnel->stream, f))
+		return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+
+	in_order = f->sof == (rx->counted ? TBSTREAM_PDF_COUNTED + expected :
+					    TBSTREAM_PDF_START);
+	if (f->eof == TBSTREAM_PDF_DATA)
+		return tbstream_receiver_data(&rx->receiver, frame->length, in_order,
+					      &rx->todo);
+	if (is_close && frame->length <= TBSTREAM_CLOSE_SIZE &&
+	    tbstream_close_unpack(&close, page_address(frame->page), frame->length))
+		return tbstream_receiver_close(&rx->receiver, &close, in_order,
+					       &rx->todo);
+	tbstream_count(tunnel->stream, TBSTREAM_RX_MALFORMED, 1);
+	return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+}
+
+/* A session has ended here, whatever is still in the queue */
+static void tbstream_rx_session_ends(struct tbstream_tunnel *tunnel)
+{
+	WRITE_ONCE(tunnel->plain.peer_closes, tunnel->plain.peer_closes + 1);
+}
+
+static void tbstream_rx_arrive_session(struct tbstream_tunnel *tunnel,
+				       struct tbstream_frame *frame)
+{
+	struct tbstream *stream = tunnel->stream;
+	/* Its readers went on to the next session when the last of them left */
+	const bool stopped = tunnel->rx.receiver.state == TBSTREAM_IN_STOPPED;
+
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	frame->kind = TBSTREAM_FRAME_SKIP;
+	switch (tbstream_rx_judge(tunnel, frame)) {
+	case TBSTREAM_TAKE:
+		frame->kind = TBSTREAM_FRAME_DATA;
+		tbstream_count(stream, TBSTREAM_RX_FRAMES, 1);
+		tbstream_count(stream, TBSTREAM_RX_BYTES, frame->length);
+		break;
+	case TBSTREAM_DISCARD:
+		if (frame->frame.eof == TBSTREAM_PDF_DATA)
+			tbstream_count(stream, TBSTREAM_RX_DISCARDED,
+				       frame->length);
+		break;
+	case TBSTREAM_LOST:
+		tbstream_count(stream, TBSTREAM_RX_LOST, 1);
+		fallthrough;
+	case TBSTREAM_BREAK:
+		frame->kind = TBSTREAM_FRAME_BROKEN;
+		break;
+	case TBSTREAM_END:
+		frame->kind = TBSTREAM_FRAME_CLOSE;
+		tbstream_rx_session_ends(tunnel);
+		break;
+	case TBSTREAM_BREAK_END:
+		frame->kind = TBSTREAM_FRAME_BROKEN_CLOSE;
+		tbstream_rx_session_ends(tunnel);
+		break;
+	case TBSTREAM_DISCARD_END:
+		if (!stopped) {
+			frame->kind = TBSTREAM_FRAME_CLOSE;
+			tbstream_rx_session_ends(tunnel);
+		}
+		break;
+	}
+}
+
+/* The next frame in order has arrived: decide what a reader shall see of it */
+static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
+			       struct tbstream_frame *frame)
+{
+	frame->length = tbstream_frame_length(frame->frame.size);
+	if (tunnel->control)
+		tbstream_rx_arrive_session(tunnel, frame);
+	else
+		tbstream_rx_arrive_plain(tunnel, frame);
+	trace_tbstream_rx(tunnel->stream, frame->length, frame->kind);
+}
+
 /* Hand every free slot to the hardware */
 static void tbstream_rx_post(struct tbstream_tunnel *tunnel)
 {
@@ -197,8 +290,12 @@ static void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 		if (rx->frames[slot].kind == TBSTREAM_FRAME_CLOSE && rx->failed)
 			tbstream_rx_next_session(rx, true);
 		else if (rx->frames[slot].kind != TBSTREAM_FRAME_SKIP)
-			break;
+			return;
 		rx->queue.taken++;
+	}
+	if (rx->torn && rx->failed) {
+		rx->torn = false;
+		tbstream_rx_next_session(rx, true);
 	}
 }
 
@@ -262,11 +359,26 @@ void tbstream_tx_forsake(struct tbstream_tunnel *tunnel)
 	spin_unlock(&tx->lock);
 }
 
+/* What the session's receiver has asked for meanwhile */
+static unsigned int tbstream_rx_todo(struct tbstream_rx *rx)
+{
+	unsigned int todo = rx->todo;
+
+	rx->todo = 0;
+	return todo;
+}
+
 /* Tell those whom newly arrived frames concern */
-static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before)
+static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before,
+			     unsigned int todo)
 {
 	wake_up_poll(&tunnel->rx.wait, EPOLLIN | EPOLLRDNORM);
 
+	if (tunnel->control) {
+		if (todo & TBSTREAM_TELL)
+			tbstream_control_tell(tunnel->stream);
+		return;
+	}
 	if (READ_ONCE(tunnel->plain.peer_closes) == closes_before)
 		return;
 
@@ -285,6 +397,7 @@ static void tbstream_rx_callback(struct tb_ring *ring,
 	struct tbstream_frame *frame =
 		container_of(ring_frame, struct tbstream_frame, frame);
 	struct tbstream_tunnel *tunnel = frame->tunnel;
+	unsigned int todo;
 	u32 closes;
 	bool news;
 
@@ -296,10 +409,11 @@ static void tbstream_rx_callback(struct tb_ring *ring,
 	closes = tunnel->plain.peer_closes;
 	tbstream_rx_complete(tunnel, ring_frame);
 	news = tbstream_rx_advance(tunnel);
+	todo = tbstream_rx_todo(&tunnel->rx);
 	spin_unlock(&tunnel->rx.lock);
 
 	if (news)
-		tbstream_rx_news(tunnel, closes);
+		tbstream_rx_news(tunnel, closes, todo);
 }
 
 /**
@@ -313,6 +427,7 @@ void tbstream_rx_reap(struct tbstream_tunnel *tunnel)
 	struct ring_frame *ring_frame;
 	struct tbstream_rx *rx = &tunnel->rx;
 	bool news = false;
+	unsigned int todo;
 	u32 closes;
 
 	spin_lock(&rx->lock);
@@ -321,10 +436,11 @@ void tbstream_rx_reap(struct tbstream_tunnel *tunnel)
 		tbstream_rx_complete(tunnel, ring_frame);
 		news |= tbstream_rx_advance(tunnel);
 	}
+	todo = tbstream_rx_todo(rx);
 	spin_unlock(&rx->lock);
 
 	if (news)
-		tbstream_rx_news(tunnel, closes);
+		tbstream_rx_news(tunnel, closes, todo);
 }
 
 /* Let the ring interrupt again, and miss nothing that came before it could */
@@ -424,38 +540,145 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 	tbstream_rx_post(tunnel);
 }
 
+static void tbstream_rx_discard(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	struct tbstream_frame *frame =
+		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
+
+	if (frame->kind == TBSTREAM_FRAME_DATA)
+		tbstream_count(tunnel->stream, TBSTREAM_RX_DISCARDED,
+			       frame->length - rx->offset);
+	tbstream_rx_taken(tunnel);
+}
+
+/*
+ * With a peer that waits for READY whatever is in the queue was sent for the reader
+ * who has gone. What comes of that session from now on, too.
+ */
+static unsigned int tbstream_rx_abandon_session(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+
+	while (tbstream_queue_ready(&rx->queue))
+		tbstream_rx_discard(tunnel);
+	if (rx->receiver.state == TBSTREAM_IN_READY ||
+	    rx->receiver.state == TBSTREAM_IN_BROKEN)
+		tbstream_rx_session_ends(tunnel);
+	if (rx->session != tunnel->plain.peer_closes)
+		tbstream_rx_next_session(rx, false);
+	rx->torn = false;
+	rx->failed = false;
+	return tbstream_receiver_stop(&rx->receiver);
+}
+
+/*
+ * A session that somebody has begun to read is discarded up to its CLOSE, also
+ * what arrives later. One that nobody has looked at stays for the next reader.
+ */
+static void tbstream_rx_abandon_plain(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	u32 session = rx->session;
+
+	if (!rx->touched)
+		return;
+	while (rx->session == session && tbstream_queue_ready(&rx->queue))
+		tbstream_rx_discard(tunnel);
+	rx->orphaned = rx->session == session;
+}
+
 /**
  * tbstream_rx_abandon() - The last reader has gone
  * @tunnel: Tunnel
- *
- * A session that somebody has begun to read is discarded up to its CLOSE, also
- * what arrives later. One that nobody has looked at stays for the next reader.
  *
  * Context: Process context. No reader is in the device.
  */
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel)
 {
+	unsigned int todo = 0;
+
+	spin_lock(&tunnel->rx.lock);
+	if (tunnel->control)
+		todo = tbstream_rx_abandon_session(tunnel);
+	else
+		tbstream_rx_abandon_plain(tunnel);
+	spin_unlock(&tunnel->rx.lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(tunnel->stream);
+}
+
+/**
+ * tbstream_rx_ask() - A reader waits for the next session
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ */
+void tbstream_rx_ask(struct tbstream_tunnel *tunnel)
+{
 	struct tbstream_rx *rx = &tunnel->rx;
-	u32 session;
+	unsigned int todo = 0;
 
+	if (!tunnel->control)
+		return;
 	spin_lock(&rx->lock);
-	if (!rx->touched)
-		goto out;
-
-	session = rx->session;
-	while (rx->session == session && tbstream_queue_ready(&rx->queue)) {
-		struct tbstream_frame *frame =
-			&rx->frames[tbstream_queue_slot(&rx->queue,
-							rx->queue.taken)];
-
-		if (frame->kind == TBSTREAM_FRAME_DATA)
-			tbstream_count(tunnel->stream, TBSTREAM_RX_DISCARDED,
-				       frame->length - rx->offset);
-		tbstream_rx_taken(tunnel);
-	}
-	rx->orphaned = rx->session == session;
-out:
+	/* Not before the end of the one before has been read */
+	if (rx->session == tunnel->plain.peer_closes)
+		todo = tbstream_receiver_ask(&rx->receiver);
 	spin_unlock(&rx->lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(tunnel->stream);
+}
+
+/**
+ * tbstream_rx_join() - A reader has opened the device
+ * @tunnel: Tunnel to a peer that waits for READY
+ *
+ * In the middle of a session it shares what there is. A session that has broken is
+ * not its own: it reads to the error first, then it may ask.
+ *
+ * Context: Process context, without rx.lock.
+ */
+void tbstream_rx_join(struct tbstream_tunnel *tunnel)
+{
+	enum tbstream_incoming state;
+
+	spin_lock(&tunnel->rx.lock);
+	state = tunnel->rx.receiver.state;
+	spin_unlock(&tunnel->rx.lock);
+
+	if (state == TBSTREAM_IN_IDLE || state == TBSTREAM_IN_STOPPED)
+		tbstream_rx_ask(tunnel);
+}
+
+/**
+ * tbstream_rx_settle() - Leave a session whose error was reported behind
+ * @tunnel: Tunnel
+ *
+ * Context: rx.lock held.
+ */
+void tbstream_rx_settle(struct tbstream_tunnel *tunnel)
+{
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	tbstream_rx_skip(tunnel);
+}
+
+/**
+ * tbstream_rx_tear() - The session arriving has ended with an error
+ * @tunnel: Tunnel
+ *
+ * Context: rx.lock held.
+ */
+void tbstream_rx_tear(struct tbstream_tunnel *tunnel)
+{
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	tunnel->rx.torn = true;
+	tbstream_rx_session_ends(tunnel);
+	tbstream_rx_skip(tunnel);
 }
 
 /**
@@ -507,6 +730,7 @@ static void tbstream_tx_complete(struct tbstream_tunnel *tunnel,
 
 	if (frame == &tx->close) {
 		tx->close_pending = false;
+		tbstream_tx_close_due(tunnel);
 		return;
 	}
 
@@ -614,8 +838,62 @@ bool tbstream_tx_stale(struct tbstream_tunnel *tunnel)
 	return stale;
 }
 
+/**
+ * tbstream_tx_unconfirmed() - Does the peer have to confirm something yet?
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ *
+ * Return: true if so; false with a plain peer.
+ */
+bool tbstream_tx_unconfirmed(struct tbstream_tunnel *tunnel)
+{
+	bool waits;
+
+	if (!tunnel->control)
+		return false;
+	spin_lock(&tunnel->tx.lock);
+	waits = tbstream_sender_waits(&tunnel->tx.sender);
+	spin_unlock(&tunnel->tx.lock);
+	return waits;
+}
+
+/**
+ * tbstream_tx_busy() - Is there a session that is not over?
+ * @tunnel: Tunnel to a peer that confirms
+ *
+ * Context: Any.
+ *
+ * Return: true if so, also if the session is one of no bytes that waits for a reader.
+ */
+bool tbstream_tx_busy(struct tbstream_tunnel *tunnel)
+{
+	return READ_ONCE(tunnel->tx.sender.sending);
+}
+
+/**
+ * tbstream_tx_progress() - A number that changes when something has moved
+ * @tunnel: Tunnel to a peer that confirms
+ *
+ * Context: Any.
+ *
+ * Return: the number.
+ */
+u32 tbstream_tx_progress(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+	u32 progress;
+
+	spin_lock(&tx->lock);
+	progress = tx->queue.done + tx->sender.number;
+	if (tx->sender.sending)
+		progress += tx->sender.sending->confirmed;
+	spin_unlock(&tx->lock);
+	return progress;
+}
+
 static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
-			     struct tbstream_frame *frame, u32 length, u8 eof)
+			     struct tbstream_frame *frame, u32 length, u8 sof, u8 eof)
 {
 	struct tbstream_tx *tx = &tunnel->tx;
 
@@ -628,7 +906,7 @@ static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
 	frame->complete = false;
 	/* A 12-bit field in which 0 stands for 4096 */
 	frame->frame.size = length & 0xfff;
-	frame->frame.sof = TBSTREAM_PDF_START;
+	frame->frame.sof = sof;
 	frame->frame.eof = eof;
 	frame->frame.flags = 0;
 	dma_sync_single_for_device(tb_ring_dma_device(tx->ring),
@@ -637,32 +915,58 @@ static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
 	return !tb_ring_tx(tx->ring, &frame->frame);
 }
 
+/* The start PDF of the frame that has so many before it in its session */
+static u8 tbstream_tx_start(const struct tbstream_tx *tx, u32 frames)
+{
+	return tx->counted ?
+	       TBSTREAM_PDF_COUNTED + (frames & TBSTREAM_PDF_COUNTED_MASK) :
+	       TBSTREAM_PDF_START;
+}
+
+/* May this file send now? The answer holds as long as the lock */
+static bool tbstream_tx_may_post(const struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+
+	if (tunnel->tx.paused)
+		return false;
+	if (tunnel->control)
+		/* The end of the session before goes first */
+		return !tunnel->tx.sender.close_due &&
+		       tbstream_sender_state(&tunnel->tx.sender, file->outgoing) == 1;
+	return !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
+}
+
 /**
  * tbstream_tx_post() - Send the page at the head of the transmit queue
- * @tunnel: Tunnel
+ * @file: File that wrote it
  * @length: Payload length, 1..4096
- * @joined_at: joined_at of the file that wrote it
  *
  * Context: Process context; the writer that owns tx.mutex.
  *
- * Return: false if the tunnel has no rings now or the peer has closed.
+ * Return: false if the tunnel has no rings now, or this file must not send.
  */
-bool tbstream_tx_post(struct tbstream_tunnel *tunnel, u32 length,
-		      u32 joined_at)
+bool tbstream_tx_post(struct tbstream_file *file, u32 length)
 {
+	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
 	struct tbstream_frame *frame;
 	bool sent;
+	u8 sof;
 
 	spin_lock(&tx->lock);
-	if (tbstream_plain_peer_closed(&tunnel->plain, joined_at)) {
+	if (!tbstream_tx_may_post(file)) {
 		spin_unlock(&tx->lock);
 		return false;
 	}
 	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
-	sent = tbstream_tx_send(tunnel, frame, length, TBSTREAM_PDF_DATA);
+	sof = tunnel->control ? tbstream_tx_start(tx, file->outgoing->frames) :
+				TBSTREAM_PDF_START;
+	sent = tbstream_tx_send(tunnel, frame, length, sof, TBSTREAM_PDF_DATA);
 	if (sent) {
 		tx->queue.posted++;
+		if (tunnel->control)
+			tbstream_sender_sent(&tx->sender, length);
 		tbstream_count(tunnel->stream, TBSTREAM_TX_FRAMES, 1);
 		tbstream_count(tunnel->stream, TBSTREAM_TX_BYTES, length);
 	}
@@ -674,7 +978,7 @@ bool tbstream_tx_post(struct tbstream_tunnel *tunnel, u32 length,
 }
 
 /**
- * tbstream_tx_close() - Say CLOSE behind everything written so far
+ * tbstream_tx_close() - Say CLOSE to a plain peer behind everything written so far
  * @tunnel: Tunnel with an out HopID
  *
  * The core queues what does not fit into the ring, so this works when it is full.
@@ -689,9 +993,38 @@ void tbstream_tx_close(struct tbstream_tunnel *tunnel)
 	if (!tx->close_pending)
 		tx->close_pending = tbstream_tx_send(tunnel, &tx->close,
 						     TBSTREAM_CLOSE_SIZE,
+						     TBSTREAM_PDF_START,
 						     TBSTREAM_PDF_CLOSE);
 	spin_unlock(&tx->lock);
 
+	trace_tbstream_tx(tunnel->stream, TBSTREAM_CLOSE_SIZE,
+			  TBSTREAM_FRAME_CLOSE);
+}
+
+/**
+ * tbstream_tx_close_due() - Send the CLOSE that the session's sender asks for
+ * @tunnel: Tunnel
+ *
+ * If the one before has not left yet, this is done again when it has.
+ *
+ * Context: tx.lock held.
+ */
+void tbstream_tx_close_due(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+	struct tbstream_sender *sender = &tx->sender;
+
+	lockdep_assert_held(&tx->lock);
+
+	if (!tunnel->control || !sender->close_due || tx->close_pending)
+		return;
+	tbstream_close_pack(&sender->close, page_address(tx->close.page));
+	if (!tbstream_tx_send(tunnel, &tx->close, TBSTREAM_CLOSE_SIZE,
+			      tbstream_tx_start(tx, sender->close.frames),
+			      TBSTREAM_PDF_CLOSE))
+		return;
+	tx->close_pending = true;
+	sender->close_due = false;
 	trace_tbstream_tx(tunnel->stream, TBSTREAM_CLOSE_SIZE,
 			  TBSTREAM_FRAME_CLOSE);
 }
@@ -822,6 +1155,17 @@ static int tbstream_map(struct tb_ring *ring, struct tbstream_frame *frames,
 
 /* --- Rings -------------------------------------------------------------- */
 
+/* Start PDFs that the receive ring takes */
+static u16 tbstream_rx_starts(const struct tbstream_tunnel *tunnel)
+{
+	u16 starts = BIT(TBSTREAM_PDF_START);
+
+	if (tunnel->control)
+		starts |= GENMASK(TBSTREAM_PDF_COUNTED + TBSTREAM_PDF_COUNTED_MASK,
+				  TBSTREAM_PDF_COUNTED);
+	return starts;
+}
+
 /*
  * The transmit ring is there in a stream that only receives, too: with
  * end-to-end flow control the receive ring returns its credits through it.
@@ -839,7 +1183,7 @@ static int tbstream_rings_alloc(struct tbstream_tunnel *tunnel)
 
 	if (tunnel->hopid[TBSTREAM_IN]) {
 		rx_ring = tb_ring_alloc_rx(nhi, -1, params->ring_size, flags,
-					   tx_ring->hop, BIT(TBSTREAM_PDF_START),
+					   tx_ring->hop, tbstream_rx_starts(tunnel),
 					   BIT(TBSTREAM_PDF_DATA) |
 					   BIT(TBSTREAM_PDF_CLOSE),
 					   params->busy_poll ?
@@ -1009,8 +1353,11 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 	}
 	tx->queue.taken = tx->queue.done;
 	tx->close_pending = false;
-	if (lost)
+	if (lost) {
 		WRITE_ONCE(tx->losses, tx->losses + 1);
+		/* Of no other session: it was not sent before the last one was over */
+		tbstream_sender_lose(&tx->sender);
+	}
 	spin_unlock(&tx->lock);
 	tbstream_count(tunnel->stream, TBSTREAM_TX_LOST, lost);
 	/* close(2) and fsync(2) wait for either the last byte or a loss */

@@ -198,6 +198,18 @@ unsigned int tbstream_sender_leave(struct tbstream_sender *sender,
 }
 
 /**
+ * tbstream_sender_exit() - Nothing will be sent any more
+ * @sender: Sender
+ */
+void tbstream_sender_exit(struct tbstream_sender *sender)
+{
+	tbstream_outgoing_put(sender->sending);
+	tbstream_outgoing_put(sender->next);
+	sender->sending = NULL;
+	sender->next = NULL;
+}
+
+/**
  * tbstream_sender_want() - Somebody waits for a confirmation
  * @sender: Sender
  * @session: The file's session
@@ -470,7 +482,8 @@ unsigned int tbstream_receiver_ask(struct tbstream_receiver *receiver)
 unsigned int tbstream_receiver_stop(struct tbstream_receiver *receiver)
 {
 	receiver->asked = false;
-	if (receiver->state != TBSTREAM_IN_READY)
+	if (receiver->state == TBSTREAM_IN_IDLE ||
+	    receiver->state == TBSTREAM_IN_STOPPED)
 		return 0;
 	receiver->state = TBSTREAM_IN_STOPPED;
 	return TBSTREAM_TELL;

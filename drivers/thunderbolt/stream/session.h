@@ -125,6 +125,7 @@ struct tbstream_sender {
 };
 
 void tbstream_sender_init(struct tbstream_sender *sender, u32 number);
+void tbstream_sender_exit(struct tbstream_sender *sender);
 bool tbstream_sender_open(struct tbstream_sender *sender,
 			  struct tbstream_outgoing *fresh,
 			  struct tbstream_outgoing **session);

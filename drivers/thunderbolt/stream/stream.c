@@ -126,6 +126,7 @@ static void tbstream_attach_to(struct tbstream *stream, struct tbstream_peer *pe
 		return;
 	}
 	stream->peer = peer;
+	tbstream_control_attach(stream);
 	if (sysfs_create_link(&stream->dev.kobj, &peer->svc->dev.kobj, "peer"))
 		dev_warn(&stream->dev, "cannot create the link to %s\n",
 			 dev_name(&peer->svc->dev));
@@ -164,10 +165,14 @@ static void tbstream_detach(struct tbstream *stream, int error)
 {
 	lockdep_assert_held(&tbstream_lock);
 
+	/* What the peer has said already still counts */
+	if (stream->peer)
+		tbstream_control_hear_pending(stream);
 	if (stream->tunnel)
 		tbstream_tunnel_end(stream->tunnel, error);
 	if (!stream->peer)
 		return;
+	tbstream_control_detach(stream);
 	sysfs_remove_link(&stream->dev.kobj, "peer");
 	tbstream_hopids_release(stream);
 	stream->peer = NULL;
@@ -286,6 +291,7 @@ static void tbstream_resume_work(struct work_struct *work)
 		return;
 	}
 	peer->suspended = false;
+	peer->quiet = false;
 	mutex_unlock(&tbstream_lock);
 
 	tbstream_tunnels_resume(peer);
@@ -326,6 +332,7 @@ static int tbstream_probe(struct tb_service *svc)
 	peer->seen_gen = READ_ONCE(xd->remote_property_block_gen);
 	peer->seen_since = jiffies;
 	tb_service_set_drvdata(svc, peer);
+	tbstream_control_add_peer(peer);
 
 	guard(mutex)(&tbstream_lock);
 	list_add_tail(&peer->list, &tbstream_peers);
@@ -362,6 +369,7 @@ static void tbstream_remove(struct tb_service *svc)
 	/* Neither of them waits for tb->wq */
 	cancel_delayed_work_sync(&peer->watch);
 	cancel_delayed_work_sync(&peer->resume);
+	tbstream_control_del_peer(peer);
 	tbstream_tunnels_remove(peer);
 	tbstream_peer_put(peer);
 }
@@ -400,8 +408,13 @@ static int tbstream_suspend(struct device *dev)
 	peer->suspended = true;
 	mutex_unlock(&tbstream_lock);
 
-	if (tbstream_tunnels_suspend(peer))
+	if (tbstream_tunnels_suspend(peer)) {
+		mutex_lock(&tbstream_lock);
+		peer->quiet = true;
+		mutex_unlock(&tbstream_lock);
+		cancel_delayed_work_sync(&peer->control);
 		return 0;
+	}
 	/* A path left up would be activated on resume, without its rings */
 	tbstream_resume(dev);
 	return -EBUSY;
@@ -487,9 +500,12 @@ static int __init tbstream_init(void)
 			pr_err("another stream driver is loaded, unload it first\n");
 		goto err_exit_cdev;
 	}
-	ret = tb_register_service_driver(&tbstream_driver);
+	ret = tbstream_control_init();
 	if (ret)
 		goto err_exit_advertise;
+	ret = tb_register_service_driver(&tbstream_driver);
+	if (ret)
+		goto err_exit_control;
 	ret = tbstream_configfs_init();
 	if (ret)
 		goto err_unregister_driver;
@@ -498,6 +514,8 @@ static int __init tbstream_init(void)
 err_unregister_driver:
 	tb_unregister_service_driver(&tbstream_driver);
 	cancel_delayed_work_sync(&tbstream_advertise_work);
+err_exit_control:
+	tbstream_control_exit();
 err_exit_advertise:
 	tbstream_advertise_exit();
 err_exit_cdev:
@@ -513,6 +531,7 @@ static void __exit tbstream_exit(void)
 {
 	tbstream_configfs_exit();
 	tb_unregister_service_driver(&tbstream_driver);
+	tbstream_control_exit();
 	cancel_delayed_work_sync(&tbstream_advertise_work);
 	tbstream_advertise_exit();
 	/* Drains what still wants to say something about a removed stream */

@@ -25,6 +25,8 @@
  *	Spinlocks of the data path: queues, completions.
  *   tunnel->lock
  *	Spinlock: whether path work may be queued.
+ *   tbstream_control_lock
+ *	Spinlock: who receives control messages, and what has just come.
  *   nhi->lock, ring->lock (thunderbolt core)
  *
  * Rings and paths themselves need no lock: they belong to the tunnel's path work
@@ -48,12 +50,15 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "link.h"
 #include "params.h"
+#include "plain.h"
 #include "proto.h"
 #include "ring.h"
-#include "plain.h"
+#include "session.h"
 
 struct tbstream;
+struct tbstream_file;
 struct tbstream_peer;
 struct tbstream_tunnel;
 
@@ -67,6 +72,7 @@ extern struct workqueue_struct *tbstream_wq;
  * @TBSTREAM_RX_FRAMES: Data frames received
  * @TBSTREAM_RX_CRC_ERRORS: Frames that arrived with a wrong CRC
  * @TBSTREAM_RX_OVERRUNS: Frames that overran their buffer
+ * @TBSTREAM_RX_LOST: Times that a frame was missing
  * @TBSTREAM_RX_MALFORMED: Frames that the protocol does not know
  * @TBSTREAM_RX_DISCARDED: Payload bytes dropped because no reader wanted them
  * @TBSTREAM_TX_BYTES: Payload bytes handed to the NHI
@@ -80,6 +86,7 @@ enum tbstream_counter {
 	TBSTREAM_RX_FRAMES,
 	TBSTREAM_RX_CRC_ERRORS,
 	TBSTREAM_RX_OVERRUNS,
+	TBSTREAM_RX_LOST,
 	TBSTREAM_RX_MALFORMED,
 	TBSTREAM_RX_DISCARDED,
 	TBSTREAM_TX_BYTES,
@@ -148,6 +155,15 @@ struct tbstream_advert {
  * @resume: Restarts tunnels after the machine slept
  * @seen_gen: Generation of the peer's properties that was looked at last
  * @seen_since: jiffies since when @seen_gen has not changed
+ * @endpoints: Its streams' &struct tbstream_control. P: tbstream_control_lock
+ * @control_list: In the list of peers that may send control messages. P:
+ *	tbstream_control_lock
+ * @stranger: A message for a stream that we do not have. P: tbstream_control_lock
+ * @strange: There is one. P: tbstream_control_lock
+ * @control: Hears, answers and repeats control messages
+ * @quiet: Nothing is sent or heard while the machine sleeps. P: tbstream_lock
+ * @burst: Messages sent in the present burst. P: tbstream_lock
+ * @burst_end: jiffies when it ends. P: tbstream_lock
  */
 struct tbstream_peer {
 	struct kref kref;
@@ -161,6 +177,52 @@ struct tbstream_peer {
 	struct delayed_work resume;
 	u32 seen_gen;
 	unsigned long seen_since;
+	struct list_head endpoints;
+	struct list_head control_list;
+	struct tbstream_message stranger;
+	bool strange;
+	struct delayed_work control;
+	bool quiet;
+	unsigned int burst;
+	unsigned long burst_end;
+};
+
+/**
+ * struct tbstream_control - A stream's end of the conversation in control messages
+ * @list: In peer->endpoints. P: tbstream_control_lock
+ * @peer: Peer, while in its list, else NULL. P: tbstream_control_lock
+ * @inbox: Message that has not been looked at. P: tbstream_control_lock
+ * @full: There is one. P: tbstream_control_lock
+ * @news: The peer has to hear of something. P: tbstream_control_lock
+ * @attentive: Bytes are with the hardware, and the work looks after them
+ * @link: What is known of the counterpart. P: tbstream_lock
+ * @due: jiffies when to ask again. P: tbstream_lock
+ * @pause: Time between the last two questions, in jiffies. P: tbstream_lock
+ * @asked: Questions since the last message came. P: tbstream_lock
+ * @overdue: Everything has left, and the peer still has not got more. P: tbstream_lock
+ * @overdue_bytes: What it had then. P: tbstream_lock
+ * @overdue_since: jiffies at that time. P: tbstream_lock
+ * @tx_session: Session that the next tunnel sends first. P: tbstream_lock
+ * @rx_session: Session that it expects, 0 for any. P: tbstream_lock
+ * @rx_complete: The one before was received complete. P: tbstream_lock
+ */
+struct tbstream_control {
+	struct list_head list;
+	struct tbstream_peer *peer;
+	struct tbstream_message inbox;
+	bool full;
+	bool news;
+	bool attentive;
+	struct tbstream_link link;
+	unsigned long due;
+	unsigned long pause;
+	unsigned int asked;
+	bool overdue;
+	u64 overdue_bytes;
+	unsigned long overdue_since;
+	u32 tx_session;
+	u32 rx_session;
+	bool rx_complete;
 };
 
 /**
@@ -180,6 +242,7 @@ struct tbstream_peer {
  * @tunnel: Tunnel that a new file would join, or NULL; counted. P: tbstream_lock
  * @wait: Woken whenever an opener may have something new to look at
  * @changed: Tells user space that @peer has changed
+ * @control: Control messages
  * @counters: See &enum tbstream_counter
  */
 struct tbstream {
@@ -197,6 +260,7 @@ struct tbstream {
 	struct tbstream_tunnel *tunnel;
 	wait_queue_head_t wait;
 	struct work_struct changed;
+	struct tbstream_control control;
 	atomic64_t counters[TBSTREAM_COUNTERS];
 };
 
@@ -243,7 +307,7 @@ struct tbstream_frame {
 /**
  * struct tbstream_rx - Receive side of a tunnel
  * @mutex: One reader at a time
- * @lock: Protects everything below and session.peer_closes, session.heard
+ * @lock: Protects everything below and plain.peer_closes, plain.heard
  * @wait: Readers and pollers
  * @ring: NHI ring. Owner: see the top of this file; others under @lock while
  *	  @online
@@ -257,6 +321,10 @@ struct tbstream_frame {
  * @broken: The session arriving had an error: discard up to its CLOSE
  * @failed: The session at queue.taken had an error that a reader was told of
  * @last_failed: The session before it had an error
+ * @receiver: Sessions, with a peer that knows control messages
+ * @counted: The start PDFs of arriving frames are counted
+ * @torn: The session arriving has ended with an error, behind what is in the queue
+ * @todo: TBSTREAM_TELL if the peer has to hear of something
  * @pollers: Readers that poll the ring themselves
  * @poll_work: Polls the ring after an interrupt when no reader does
  */
@@ -275,6 +343,10 @@ struct tbstream_rx {
 	bool broken;
 	bool failed;
 	bool last_failed;
+	struct tbstream_receiver receiver;
+	bool counted;
+	bool torn;
+	unsigned int todo;
 	atomic_t pollers;
 	struct work_struct poll_work;
 };
@@ -296,6 +368,9 @@ struct tbstream_rx {
  *	has closed since
  * @losses: Times that frames were withdrawn which a writer had handed over. Read
  *	with READ_ONCE()
+ * @sender: Sessions, with a peer that knows control messages
+ * @counted: The start PDFs of our frames are counted
+ * @paused: Writers wait, because the machine is about to sleep
  */
 struct tbstream_tx {
 	struct mutex mutex;
@@ -310,6 +385,9 @@ struct tbstream_tx {
 	bool close_stale;
 	u32 stale_until;
 	unsigned int losses;
+	struct tbstream_sender sender;
+	bool counted;
+	bool paused;
 };
 
 /**
@@ -339,14 +417,19 @@ enum tbstream_phase {
  * @phase: P: tbstream_lock
  * @error: Why it is over, 0 if the peer simply closed. Written under
  *	   tbstream_lock, read with READ_ONCE()
- * @session: Who has it open. Counts P: tbstream_lock, the rest P: rx.lock
+ * @control: Version of control messages that the peer knows, 0 if it is a plain
+ *	one. Constant once it has begun
+ * @plain: Who has it open; with a plain peer, who has said goodbye. Counts P:
+ *	tbstream_lock, the rest P: rx.lock
  * @losses_at: tx.losses when the first of the present files was opened. P:
  *	tbstream_lock
  * @deadline: jiffies at which draining or waiting ends. P: tbstream_lock
  * @patience: What @deadline is moved by when there is progress; 0 = for ever.
  *	P: tbstream_lock
- * @drained: tx.queue.done when last looked at. P: tbstream_lock
+ * @drained: tx.queue.done, or tbstream_tx_progress(), when last looked at. P:
+ *	tbstream_lock
  * @said: While draining: our CLOSE has left. P: tbstream_lock
+ * @busy: Without a file: something is still to be confirmed. P: tbstream_lock
  * @tick: Looks after draining and idle tunnels
  * @lock: Protects the three below
  * @halted: No work may be queued
@@ -368,12 +451,14 @@ struct tbstream_tunnel {
 	struct tbstream_hopid *hopid[2];
 	enum tbstream_phase phase;
 	int error;
+	u32 control;
 	struct tbstream_plain plain;
 	unsigned int losses_at;
 	unsigned long deadline;
 	unsigned long patience;
 	u32 drained;
 	bool said;
+	bool busy;
 	struct delayed_work tick;
 
 	spinlock_t lock;
@@ -395,6 +480,8 @@ struct tbstream_tunnel {
  * @tunnel: Its tunnel, counted; the same for the file's whole life
  * @party: What it has to do with the conversation. reading and ended P: rx.mutex;
  *	the rest is constant
+ * @outgoing: Session that it writes, counted, NULL with a plain peer. P: tx.lock
+ * @left: It is not among the session's writers any more. P: tx.lock
  * @losses: tx.losses when it was opened
  * @rx_failed: It has been told that the session it reads is broken. P: rx.mutex
  */
@@ -402,6 +489,8 @@ struct tbstream_file {
 	struct tbstream *stream;
 	struct tbstream_tunnel *tunnel;
 	struct tbstream_party party;
+	struct tbstream_outgoing *outgoing;
+	bool left;
 	unsigned int losses;
 	bool rx_failed;
 };
@@ -455,16 +544,41 @@ void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
 void tbstream_rx_spin(struct tbstream_tunnel *tunnel);
 void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel);
+void tbstream_rx_ask(struct tbstream_tunnel *tunnel);
+void tbstream_rx_join(struct tbstream_tunnel *tunnel);
+void tbstream_rx_settle(struct tbstream_tunnel *tunnel);
+void tbstream_rx_tear(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_data(struct tbstream_tunnel *tunnel);
 void tbstream_tx_reap(struct tbstream_tunnel *tunnel);
-bool tbstream_tx_post(struct tbstream_tunnel *tunnel, u32 length,
-		      u32 joined_at);
+bool tbstream_tx_post(struct tbstream_file *file, u32 length);
 void tbstream_tx_close(struct tbstream_tunnel *tunnel);
+void tbstream_tx_close_due(struct tbstream_tunnel *tunnel);
+bool tbstream_tx_busy(struct tbstream_tunnel *tunnel);
+u32 tbstream_tx_progress(struct tbstream_tunnel *tunnel);
+bool tbstream_tx_unconfirmed(struct tbstream_tunnel *tunnel);
 u32 tbstream_tx_outstanding(struct tbstream_tunnel *tunnel);
 void tbstream_tx_forsake(struct tbstream_tunnel *tunnel);
 bool tbstream_tx_stale(struct tbstream_tunnel *tunnel);
 void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
+
+/* control.c */
+int tbstream_control_init(void);
+void tbstream_control_exit(void);
+void tbstream_control_setup(struct tbstream *stream);
+void tbstream_control_add_peer(struct tbstream_peer *peer);
+void tbstream_control_del_peer(struct tbstream_peer *peer);
+void tbstream_control_attach(struct tbstream *stream);
+void tbstream_control_detach(struct tbstream *stream);
+void tbstream_control_begin(struct tbstream_tunnel *tunnel);
+void tbstream_control_up(struct tbstream_tunnel *tunnel);
+void tbstream_control_part(struct tbstream_tunnel *tunnel);
+void tbstream_control_end(struct tbstream_tunnel *tunnel);
+void tbstream_control_hear_pending(struct tbstream *stream);
+void tbstream_control_send_now(struct tbstream *stream);
+void tbstream_control_tell(struct tbstream *stream);
+void tbstream_control_attend(struct tbstream *stream);
+bool tbstream_control_silent(const struct tbstream *stream);
 
 /* props.c */
 struct tb_property_dir *tbstream_props_service_dir(void);
@@ -476,6 +590,7 @@ bool tbstream_props_find(struct tb_property_dir *root, const char *service_key,
 			 struct tbstream_advert *advert);
 bool tbstream_props_lookup(struct tbstream_peer *peer, const char *name,
 			   struct tbstream_advert *advert);
+u32 tbstream_props_control(struct tbstream_peer *peer);
 bool tbstream_props_taken(struct tbstream_peer *peer, const char *except,
 			  bool in, u32 hopid);
 

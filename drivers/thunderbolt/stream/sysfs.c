@@ -54,8 +54,12 @@ static const char *tbstream_state(struct tbstream *stream)
 	case TBSTREAM_STARTING:
 		return "starting";
 	case TBSTREAM_OPEN:
+		if (tbstream_control_silent(stream))
+			return "unresponsive";
 		if (tunnel->plain.files)
 			return "open";
+		if (tbstream_tx_unconfirmed(tunnel))
+			return "draining";
 		return tbstream_rx_holds_data(tunnel) ? "unread" : "closed";
 	case TBSTREAM_DRAINING:
 		return "draining";
@@ -97,6 +101,7 @@ TBSTREAM_COUNTER_ATTR(rx_bytes, TBSTREAM_RX_BYTES);
 TBSTREAM_COUNTER_ATTR(rx_frames, TBSTREAM_RX_FRAMES);
 TBSTREAM_COUNTER_ATTR(rx_crc_errors, TBSTREAM_RX_CRC_ERRORS);
 TBSTREAM_COUNTER_ATTR(rx_overruns, TBSTREAM_RX_OVERRUNS);
+TBSTREAM_COUNTER_ATTR(rx_lost_frames, TBSTREAM_RX_LOST);
 TBSTREAM_COUNTER_ATTR(rx_malformed, TBSTREAM_RX_MALFORMED);
 TBSTREAM_COUNTER_ATTR(rx_discarded_bytes, TBSTREAM_RX_DISCARDED);
 TBSTREAM_COUNTER_ATTR(tx_bytes, TBSTREAM_TX_BYTES);
@@ -113,6 +118,7 @@ static struct attribute *tbstream_dev_attrs[] = {
 	&tbstream_attr_rx_frames.attr.attr,
 	&tbstream_attr_rx_crc_errors.attr.attr,
 	&tbstream_attr_rx_overruns.attr.attr,
+	&tbstream_attr_rx_lost_frames.attr.attr,
 	&tbstream_attr_rx_malformed.attr.attr,
 	&tbstream_attr_rx_discarded_bytes.attr.attr,
 	&tbstream_attr_tx_bytes.attr.attr,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: frames, and tunnels coming and going. Each tunnel that comes "up"
+ * Tracepoints: frames, control messages, and tunnels coming and going. Each tunnel that comes "up"
  * goes "down" or is "quiesced", so a test can count.
  */
 
@@ -45,6 +45,51 @@ DEFINE_EVENT(tbstream_frame, tbstream_rx,
 DEFINE_EVENT(tbstream_frame, tbstream_tx,
 	TP_PROTO(const struct tbstream *stream, u32 length, int kind),
 	TP_ARGS(stream, length, kind)
+);
+
+TRACE_EVENT(tbstream_control,
+	TP_PROTO(const struct tbstream *stream, const char *event,
+		 const struct tbstream_message *message),
+	TP_ARGS(stream, event, message),
+	TP_STRUCT__entry(
+		__field(int, index)
+		__string(event, event)
+		__field(u32, seq)
+		__field(u32, ack)
+		__field(u32, tunnel)
+		__field(u32, your_tunnel)
+		__field(u32, flags)
+		__field(u32, tx_session)
+		__field(u64, tx_bytes)
+		__field(u32, rx_session)
+		__field(u64, rx_bytes)
+	),
+	TP_fast_assign(
+		__entry->index = stream->index;
+		__assign_str(event);
+		__entry->seq = message->seq;
+		__entry->ack = message->ack;
+		__entry->tunnel = message->tunnel;
+		__entry->your_tunnel = message->your_tunnel;
+		__entry->flags = message->report.flags;
+		__entry->tx_session = message->report.tx_session;
+		__entry->tx_bytes = message->report.tx_bytes;
+		__entry->rx_session = message->report.rx_session;
+		__entry->rx_bytes = message->report.rx_bytes;
+	),
+	TP_printk("tbstream%d %s seq %x ack %x tunnels %x %x tx %x %llu rx %x %llu %s",
+		  __entry->index, __get_str(event), __entry->seq, __entry->ack,
+		  __entry->tunnel, __entry->your_tunnel, __entry->tx_session,
+		  __entry->tx_bytes, __entry->rx_session, __entry->rx_bytes,
+		  __print_flags(__entry->flags, "|",
+				{ TBSTREAM_MSG_ASK, "ask" },
+				{ TBSTREAM_MSG_COUNTED, "counted" },
+				{ TBSTREAM_MSG_PAUSED, "paused" },
+				{ TBSTREAM_TX_ENDED, "ended" },
+				{ TBSTREAM_RX_READY, "ready" },
+				{ TBSTREAM_RX_STOPPED, "stopped" },
+				{ TBSTREAM_RX_BROKEN, "broken" },
+				{ TBSTREAM_RX_COMPLETE, "complete" }))
 );
 
 TRACE_EVENT(tbstream_tunnel,

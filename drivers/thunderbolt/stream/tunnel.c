@@ -3,10 +3,11 @@
  * The life of a tunnel: rings and DMA paths between a stream and its peer.
  *
  *   start     path work: rings, receive buffers, then paths
- *   open      files come and go; after the peer's CLOSE with no file open the
- *             tunnel waits a moment, because what comes next is often the next
- *             session
- *   draining  the last file is closed, its bytes and our CLOSE are leaving
+ *   open      files come and go; with no file open the tunnel waits for what has
+ *             to be confirmed, and a moment longer, because what comes next is
+ *             often the next session
+ *   draining  with a plain peer: the last file is closed, its bytes and our CLOSE
+ *             are leaving, and nobody may join
  *   stop      path work: paths, then rings, then buffers
  *
  * Path operations take tb->lock, and the thunderbolt core of Linux before 7.2
@@ -56,6 +57,7 @@ static void tbstream_tunnel_release(struct kref *kref)
 	struct tbstream_tunnel *tunnel =
 		container_of(kref, struct tbstream_tunnel, kref);
 
+	tbstream_sender_exit(&tunnel->tx.sender);
 	tbstream_frames_free(tunnel);
 	put_device(&tunnel->stream->dev);
 	kfree(tunnel);
@@ -242,6 +244,12 @@ static void tbstream_tunnel_take_down(struct tbstream_tunnel *tunnel)
 	trace_tbstream_tunnel(tunnel->stream, "down", 0);
 }
 
+static bool tbstream_tunnel_recycles(struct tbstream_tunnel *tunnel)
+{
+	guard(spinlock)(&tunnel->lock);
+	return tunnel->recycle;
+}
+
 /* Rings and paths are as wanted, or it has failed for good */
 static void tbstream_tunnel_settled(struct tbstream_tunnel *tunnel, int ret)
 {
@@ -254,11 +262,19 @@ static void tbstream_tunnel_settled(struct tbstream_tunnel *tunnel, int ret)
 			pr_warn_ratelimited("%s: cannot set up the DMA paths: error %d\n",
 					    dev_name(&tunnel->stream->dev), ret);
 		tbstream_tunnel_end(tunnel, ret);
-	} else if (tunnel->phase == TBSTREAM_STARTING) {
-		tunnel->phase = TBSTREAM_OPEN;
-		/* Nobody may be left who wanted it */
-		tunnel->deadline = jiffies + TBSTREAM_IDLE_TIME;
-		tbstream_tunnel_check(tunnel, TBSTREAM_IDLE_TIME);
+	} else {
+		if (tunnel->phase == TBSTREAM_STARTING) {
+			tunnel->phase = TBSTREAM_OPEN;
+			/* Nobody may be left who wanted it */
+			tunnel->deadline = jiffies + TBSTREAM_IDLE_TIME;
+			tbstream_tunnel_check(tunnel, TBSTREAM_IDLE_TIME);
+		}
+		spin_lock(&tunnel->tx.lock);
+		tunnel->tx.paused = false;
+		spin_unlock(&tunnel->tx.lock);
+		/* Unless they have to go down once more */
+		if (tunnel->phase == TBSTREAM_OPEN && !tbstream_tunnel_recycles(tunnel))
+			tbstream_control_up(tunnel);
 	}
 	mutex_unlock(&tbstream_lock);
 	tbstream_tunnel_wake(tunnel);
@@ -335,8 +351,10 @@ void tbstream_tunnel_withdraw(struct tbstream_tunnel *tunnel)
 {
 	lockdep_assert_held(&tbstream_lock);
 
-	if (tunnel->phase == TBSTREAM_OPEN)
-		tbstream_tunnel_want(tunnel, true, true);
+	if (tunnel->phase != TBSTREAM_OPEN)
+		return;
+	tbstream_control_part(tunnel);
+	tbstream_tunnel_want(tunnel, true, true);
 }
 
 /*
@@ -406,6 +424,35 @@ static void tbstream_tunnel_drain(struct tbstream_tunnel *tunnel)
 			      TBSTREAM_TICK_TIME);
 }
 
+/* A tunnel to a peer that confirms, and that nobody here has open */
+static void tbstream_tunnel_linger(struct tbstream_tunnel *tunnel)
+{
+	const bool busy = tbstream_tx_busy(tunnel);
+	u32 progress = tbstream_tx_progress(tunnel);
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (busy != tunnel->busy || progress != tunnel->drained) {
+		tunnel->patience = busy ? msecs_to_jiffies(tunnel->stream->params.linger) :
+					  TBSTREAM_IDLE_TIME;
+		tunnel->busy = busy;
+		tunnel->drained = progress;
+		tunnel->deadline = jiffies + tunnel->patience;
+	}
+	if (tunnel->patience && time_after_eq(jiffies, tunnel->deadline)) {
+		if (tbstream_tx_unconfirmed(tunnel))
+			pr_notice_ratelimited("%s: the peer took nothing for %u ms, giving up what was written to it\n",
+					      dev_name(&tunnel->stream->dev),
+					      jiffies_to_msecs(tunnel->patience));
+		tbstream_tunnel_end(tunnel, 0);
+		return;
+	}
+	tbstream_tunnel_check(tunnel, tunnel->patience ?
+			      min_t(unsigned long, TBSTREAM_TICK_TIME,
+				    tunnel->deadline - jiffies) :
+			      TBSTREAM_TICK_TIME);
+}
+
 static void tbstream_tunnel_tick(struct work_struct *work)
 {
 	struct tbstream_tunnel *tunnel =
@@ -416,7 +463,10 @@ static void tbstream_tunnel_tick(struct work_struct *work)
 	tbstream_rx_reap(tunnel);
 
 	mutex_lock(&tbstream_lock);
-	if (tunnel->phase == TBSTREAM_DRAINING) {
+	if (tunnel->control) {
+		if (tunnel->phase == TBSTREAM_OPEN && !tunnel->plain.files)
+			tbstream_tunnel_linger(tunnel);
+	} else if (tunnel->phase == TBSTREAM_DRAINING) {
 		tbstream_tunnel_drain(tunnel);
 	} else if (tunnel->phase == TBSTREAM_OPEN) {
 		/* Frames of a session that the peer has left must not reach its next */
@@ -492,6 +542,7 @@ void tbstream_tunnel_start(struct tbstream_tunnel *tunnel)
 	list_add_tail(&tbstream_tunnel_get(tunnel)->peer_link, &peer->tunnels);
 	tunnel->phase = TBSTREAM_STARTING;
 	stream->tunnel = tunnel;
+	tbstream_control_begin(tunnel);
 	tbstream_tunnel_want(tunnel, true, false);
 }
 
@@ -516,12 +567,13 @@ void tbstream_tunnel_end(struct tbstream_tunnel *tunnel, int error)
 	/* Pairs with the READ_ONCE() of tbstream_tunnel_over() in cdev.c */
 	WRITE_ONCE(tunnel->phase, TBSTREAM_OVER);
 	tbstream_tunnel_want(tunnel, false, false);
-	tbstream_tunnel_wake(tunnel);
 
 	if (stream->tunnel == tunnel) {
+		tbstream_control_end(tunnel);
 		stream->tunnel = NULL;
 		tbstream_tunnel_put(tunnel);
 	}
+	tbstream_tunnel_wake(tunnel);
 }
 
 /**
@@ -538,6 +590,13 @@ void tbstream_tunnel_part(struct tbstream_tunnel *tunnel,
 
 	if (parting == TBSTREAM_STAY || tunnel->phase == TBSTREAM_OVER)
 		return;
+
+	if (tunnel->control) {
+		/* The sessions' ends were settled as each file left */
+		tunnel->busy = !tbstream_tx_busy(tunnel);
+		tbstream_tunnel_check(tunnel, 0);
+		return;
+	}
 
 	if (parting == TBSTREAM_PEER_CLOSED) {
 		tunnel->deadline = jiffies + TBSTREAM_IDLE_TIME;
@@ -587,7 +646,8 @@ bool tbstream_tunnels_reclaim(struct tbstream_peer *peer)
 
 	list_for_each_entry_safe(tunnel, next, &peer->tunnels, peer_link) {
 		if (tunnel->phase != TBSTREAM_OPEN || tunnel->plain.files ||
-		    tbstream_rx_holds_data(tunnel))
+		    tbstream_rx_holds_data(tunnel) ||
+		    tbstream_tx_unconfirmed(tunnel))
 			continue;
 		tbstream_tunnel_end(tunnel, 0);
 		found = true;
@@ -711,13 +771,23 @@ bool tbstream_tunnels_suspend(struct tbstream_peer *peer)
 		unsigned int losses = READ_ONCE(tunnel->tx.losses);
 		long left = deadline - jiffies;
 
+		spin_lock(&tunnel->tx.lock);
+		tunnel->tx.paused = true;
+		spin_unlock(&tunnel->tx.lock);
 		if (left > 0)
 			wait_event_timeout(tunnel->tx.wait,
-					   !tbstream_tx_outstanding(tunnel), left);
+					   !tbstream_tx_outstanding(tunnel) &&
+					   !tbstream_tx_unconfirmed(tunnel), left);
+		mutex_lock(&tbstream_lock);
+		tbstream_control_part(tunnel);
+		if (tunnel->stream->tunnel == tunnel)
+			tbstream_control_send_now(tunnel->stream);
+		mutex_unlock(&tbstream_lock);
 		down &= tbstream_tunnel_quiesce(tunnel);
 
 		mutex_lock(&tbstream_lock);
-		if (READ_ONCE(tunnel->tx.losses) != losses)
+		/* With a peer that confirms only the session is lost that is unconfirmed */
+		if (READ_ONCE(tunnel->tx.losses) != losses && !tunnel->control)
 			tbstream_tunnel_end(tunnel, -EIO);
 		else if (tunnel->phase == TBSTREAM_DRAINING)
 			tbstream_tunnel_end(tunnel, 0);

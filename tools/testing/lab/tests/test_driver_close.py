@@ -122,31 +122,53 @@ def test_close_waits_for_the_reader(lab: Lab) -> None:
 
 
 def test_linger_gives_up(lab: Lab) -> None:
-    """Without a reader close returns EIO after `linger`, and the loss is counted."""
-    source, sink = pair(lab)
+    """If the reader takes nothing, close returns EIO after `linger`, and the loss is counted.
+    The reader gets what had arrived, then EIO."""
+    source, sink = pair(lab, ring_size=32)
     source.set(linger=500)
-    done = io(source.host, source.opened("w"), "write=100000", "close")
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
+    done = io(source.host, source.opened("w"), "write=200000", "close")
     assert errnos(done) == [None, None, "EIO"], done
     assert 400 < done[2]["ms"] < 500 + 3000 * lab.scale, done
-    assert source.count("tx_lost_bytes") == 100000, source.count("tx_lost_bytes")
+    sink.host.run("touch /tmp/go")
+    read = steps(reader.wait(10))[2]
+    sink.host.run("rm /tmp/go")
+    lost = source.count("tx_lost_bytes")
+    assert read["errno"] == "EIO" and "mismatch" not in read, read
+    assert lost > 0 and read["ret"] + lost == 200000, f"{lost} bytes lost, {read}"
     source.wait_state("closed")
     check_transfer(source, sink, 5000, seed=57)
     check_transfer(sink, source, 5000, seed=58)
 
 
 def test_drain_gives_up(lab: Lab) -> None:
-    """What a killed writer leaves is given up after `linger`, and counted."""
-    source, sink = pair(lab)
+    """What a killed writer leaves is given up after `linger`, and counted; the reader gets EIO."""
+    source, sink = pair(lab, ring_size=32)
     source.set(linger=500)
-    writer = start_io(source.host, source.opened("w"), "write=100000", "touch=/tmp/written",
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
+    writer = start_io(source.host, source.opened("w"), "write=200000", "touch=/tmp/written",
                       "await=/tmp/never,60000")
     source.host.wait_until("test -e /tmp/written", 10)
     writer.kill()
     writer.wait(10)
     source.wait_state("closed", 10)
-    assert source.count("tx_lost_bytes") == 100000
+    sink.host.run("touch /tmp/go")
+    read = steps(reader.wait(10))[2]
+    assert read["errno"] == "EIO" and "mismatch" not in read, read
+    assert read["ret"] + source.count("tx_lost_bytes") == 200000, read
+    sink.host.run("rm /tmp/go")
     source.host.run("rm /tmp/written")
     check_transfer(source, sink, 5000, seed=59)
+
+
+def test_close_without_a_byte_does_not_wait(lab: Lab) -> None:
+    """Who has written nothing does not wait for a reader, who reads the end when it comes."""
+    source, sink = pair(lab)
+    done = good(io(source.host, source.opened("w"), "close"))
+    assert done[1]["ms"] < 1000 * lab.scale, done
+    done = good(io(sink.host, sink.opened("r"), "read=eof", "close"))
+    assert (done[1]["ret"], done[1]["eof"]) == (0, True), done
+    check_transfer(source, sink, 5000, seed=60)
 
 
 def test_only_the_last_close_ends_the_session(lab: Lab) -> None:

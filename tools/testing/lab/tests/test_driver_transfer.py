@@ -6,7 +6,8 @@ import gzip
 import struct
 
 from lab import Lab
-from tests.streams import OURS, check_transfer, good, io, pair, prepare, start_io, steps, transfer
+from tests.streams import (OURS, blocked_in, check_transfer, good, io, pair, prepare, start_io,
+                           steps, transfer)
 
 LAB = OURS
 
@@ -133,16 +134,14 @@ def test_eof_is_reported_once(lab: Lab) -> None:
 
 
 def test_writer_first_loses_nothing(lab: Lab) -> None:
-    """What is written before a reader opens waits for it."""
+    """A writer that is there before any reader waits for one."""
     source, sink = pair(lab)
     for total in (6, 300000):
-        writer = start_io(source.host, source.opened("w"), f"write={total}", "touch=/tmp/written",
-                          "close")
-        source.host.wait_until("test -e /tmp/written", 10)
+        writer = start_io(source.host, source.opened("w"), f"write={total}", "close")
+        source.host.wait_until(blocked_in(writer, "tbstream_write"), 10)
         done = good(io(sink.host, sink.opened("r"), "read=eof", "close"))
         assert done[1]["ret"] == total, f"expected {total} bytes: {done[1]}"
         good(steps(writer.wait(10)))
-        source.host.run("rm /tmp/written")
 
 
 def test_reader_first_waits(lab: Lab) -> None:
