@@ -74,7 +74,7 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) \
 		-exec rm -f {} +
 	@rm -rf build/modules build/install build/deb build/usb4sim build/kunit \
-		build/linux-6.12 build/selftests build/style build/check
+		build/linux-6.12 build/debug-kernel build/selftests build/style build/check
 
 distclean: ## Remove everything that is not source, the lab included (as root)
 distclean: clean

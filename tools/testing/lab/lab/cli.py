@@ -65,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
 
     def hosts(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--kernels", nargs="+", default=["6.12", "6.12"], metavar="SERIES",
-                         choices=["6.12", "7.3"], help="kernel of each host: 6.12 or 7.3")
+                         choices=["6.12", "7.3", "6.12-debug"],
+                         help="kernel of each host: 6.12, 7.3 or 6.12-debug")
         sub.add_argument("--driver", choices=["ours", "stock", "none"], default="ours")
 
     test = commands.add_parser("test", help="run tests, report in KTAP")

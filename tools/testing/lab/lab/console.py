@@ -20,7 +20,8 @@ FAULT = re.compile(
 
 # Said by stock kernels on this machine type, with no fault behind it.
 HARMLESS = re.compile(
-    r"hpet_acpi_add: no address or irqs|x86/mm: Checked W\+X mappings: passed")
+    r"hpet_acpi_add: no address or irqs|x86/mm: Checked W\+X mappings: passed"
+    r"|DMA-API: (?:preallocated|debugging enabled)|kmemleak: Kernel memory leak detector initialized")
 
 
 class Console:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from . import deadline, paths
+from .child import build
 from .errors import HealthFailure, InfrastructureError, LabFailure, SkipTest
 from .host import Host
 from .lock import LabLock
@@ -23,11 +24,13 @@ CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 
 @dataclass(frozen=True)
 class HostSpec:
-    """A host to start. `driver` None means what the Lab says."""
+    """A host to start. `kernel` is "6.12", "7.3", or "6.12-debug", which the lab
+    builds when it is missing. `driver` None means what the Lab says."""
     name: str
     kernel: str = "6.12"
     driver: str | None = None
     memory_mib: int = 512
+    processors: int = 1
 
 
 DEFAULT_HOSTS = (HostSpec("alpha"), HostSpec("beta"))
@@ -110,17 +113,18 @@ class Lab:
         self._began = time.monotonic()
         share = self._make_directory()
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tblab-")))
+        self._build_kernels()
         modules = self._build(share)
         if self._with_simulator:
             self._start_simulator(sockets)
             stack.callback(self.sim.stop)
         for spec in self.specs:
             nhi = self._sim.socket(spec.name) if self._sim else None
-            machine = Machine(spec.name, spec.kernel, spec.memory_mib, self.directory, sockets,
-                              nhi, self._shell)
+            machine = Machine(spec.name, spec.kernel, spec.memory_mib, spec.processors,
+                              self.directory, sockets, nhi, self._shell)
             self.hosts.append(Host(machine, share, spec.driver or self.driver, self.net))
         for host in self.hosts:
-            self._progress(f"start {host.name}: Debian kernel"
+            self._progress(f"start {host.name}: Linux"
                            f" {paths.kernel_release(host.kernel)}")
             host.machine.start()
             stack.callback(host.machine.stop)
@@ -147,6 +151,13 @@ class Lab:
         latest.symlink_to(self.directory.name)
         return share
 
+    def _build_kernels(self) -> None:
+        """The debug kernel is made only where a host wants it."""
+        if any(spec.kernel == paths.DEBUG_SERIES for spec in self.specs):
+            self._progress("build the debug kernel (the first time takes minutes)")
+            build("the debug kernel", [str(paths.LAB / "debug-kernel/build")],
+                  self.directory / "debug-kernel.build")
+
     def _build(self, share: Path) -> dict[str, Path]:
         """Our module for each kernel that wants it, placed in the share."""
         modules: dict[str, Path] = {}
@@ -154,8 +165,8 @@ class Lab:
             driver = spec.driver or self.driver
             if driver not in (None, "ours", "stock", "none"):
                 raise InfrastructureError(f"{spec.name}: unknown driver {driver!r}")
-            if driver == "stock" and spec.kernel == "6.12":
-                raise InfrastructureError(f"{spec.name}: kernel 6.12 has no thunderbolt_stream")
+            if driver == "stock" and spec.kernel != "7.3":
+                raise InfrastructureError(f"{spec.name}: kernel {spec.kernel} has no thunderbolt_stream")
             if driver == "ours" and spec.kernel not in modules:
                 self._progress(f"build thunderbolt_stream for {paths.kernel_release(spec.kernel)}")
                 placed = share / f"thunderbolt_stream-{spec.kernel}.ko"

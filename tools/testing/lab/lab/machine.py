@@ -33,8 +33,8 @@ def data_disk(name: str) -> Path:
 class Machine:
     """A running QEMU with the lab's kernel, disks, shared folder and agent."""
 
-    def __init__(self, name: str, kernel: str, memory_mib: int, run_dir: Path,
-                 socket_dir: Path, nhi_socket: Path | None, shell: bool) -> None:
+    def __init__(self, name: str, kernel: str, memory_mib: int, processors: int,
+                 run_dir: Path, socket_dir: Path, nhi_socket: Path | None, shell: bool) -> None:
         self.name = name
         self.kernel = kernel
         self.console = run_dir / f"{name}.console"
@@ -42,6 +42,7 @@ class Machine:
         self._run_dir = run_dir
         self._sockets = socket_dir
         self._memory_mib = memory_mib
+        self._processors = processors
         self._nhi_socket = nhi_socket
         self._shell = shell
         self._child: Child | None = None
@@ -71,7 +72,8 @@ class Machine:
             "-name", self.name, "-msg", "timestamp=on",
             # vfio-user maps the guest's memory, so it must be shareable.
             "-object", f"memory-backend-memfd,id=mem,size={memory},share=on",
-            "-machine", "q35,memory-backend=mem", "-accel", "tcg", "-m", memory, "-smp", "1",
+            "-machine", "q35,memory-backend=mem", "-accel", "tcg", "-m", memory,
+            "-smp", str(self._processors),
             # With ERMS or FSRM guests copy by "rep movsb", which TCG runs slowly.
             "-cpu", "max,-erms,-fsrm",
             "-kernel", str(paths.GUEST / f"vmlinuz-{self.kernel}"),

@@ -16,7 +16,7 @@ _built: dict[str, Path] = {}
 
 
 def build_module(series: str, run_dir: Path) -> Path:
-    """Path of the module for "6.12" or "7.3", built when out of date."""
+    """Path of the module for a kernel of the lab, built when out of date."""
     if series in _built:
         return _built[series]
     release = paths.kernel_release(series)
@@ -31,7 +31,7 @@ def build_module(series: str, run_dir: Path) -> Path:
                     "--exclude=Module.symvers", "--exclude=modules.order",
                     *present, f"{tree}/"], check=True)
     build(f"thunderbolt_stream for {release}",
-          ["make", "-s", "-C", f"/lib/modules/{release}/build", f"M={tree}", "modules"],
+          ["make", "-s", "-C", str(paths.kernel_build(series)), f"M={tree}", "modules"],
           run_dir / f"module-{series}.build")
     found = sorted(tree.rglob("thunderbolt_stream.ko"))
     if not found:

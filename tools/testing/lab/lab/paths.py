@@ -11,8 +11,16 @@ RUNS = BUILD / "lab"
 SIM_SOURCE = PROJECT / "tools" / "testing" / "usb4sim"
 SIM_BUILD = BUILD / "usb4sim"
 TESTS = LAB / "tests"
+DEBUG_SERIES = "6.12-debug"
 
 
 def kernel_release(series: str) -> str:
-    """Full release of the lab's kernel of a series: "6.12" or "7.3"."""
+    """Full release of the lab's kernel of a series: "6.12", "7.3" or "6.12-debug"."""
     return (GUEST / f"release-{series}").read_text().strip()
+
+
+def kernel_build(series: str) -> Path:
+    """Where modules for that kernel are built against."""
+    if series == DEBUG_SERIES:
+        return BUILD / "debug-kernel/build"
+    return Path("/lib/modules") / kernel_release(series) / "build"
