@@ -14,6 +14,9 @@
  *   read=BYTES|eof[:SIZE,...|:random=MAX]	until all is read, EOF or an error
  *   read1=SIZE  write1=SIZE	one call; "write1=0" writes nothing
  *   read-nowait=SIZE  write-nowait=SIZE	one call with RWF_NOWAIT
+ *   late-read=SIZE,FILE,GO,MS  late-write=...	one call whose memory is not there:
+ *			makes FILE when the call has come to wait for it, and gives it
+ *			when GO is there, at most MS later
  *   duplex=WRITE,READ[:SIZES]	both at the same time
  *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
  *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
@@ -36,6 +39,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -47,6 +51,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -702,6 +707,109 @@ static void step_await(const char *argument, struct result *result)
 	}
 }
 
+/* Memory that is not there before somebody says so */
+struct late {
+	uint8_t *memory;
+	size_t size;
+	const uint8_t *content;
+	const char *waiting;
+	char go[256];
+	int fault;
+};
+
+static void *late_serve(void *data)
+{
+	struct late *late = data;
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)late->memory,
+		.src = (uintptr_t)late->content,
+		.len = late->size,
+	};
+	struct result result = { 0 };
+	struct uffd_msg message;
+
+	if (read(late->fault, &message, sizeof(message)) != sizeof(message))
+		return NULL;
+	step_touch(late->waiting, &result);
+	step_await(late->go, &result);
+	/* It was in time or not: the call shall end in both cases */
+	if (ioctl(late->fault, UFFDIO_COPY, &copy))
+		perror("tbstream_io: UFFDIO_COPY");
+	return NULL;
+}
+
+static void late_register(struct late *late)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	late->memory = mmap(NULL, late->size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	late->fault = syscall(SYS_userfaultfd, O_CLOEXEC);
+	range.range.start = (uintptr_t)late->memory;
+	range.range.len = late->size;
+	if (late->memory == MAP_FAILED || late->fault < 0 ||
+	    ioctl(late->fault, UFFDIO_API, &api) ||
+	    ioctl(late->fault, UFFDIO_REGISTER, &range)) {
+		perror("tbstream_io: userfaultfd");
+		exit(2);
+	}
+}
+
+static void late_call(const char *argument, struct flow *flow, bool in, struct result *result)
+{
+	char text[256], *size, *rest;
+	struct late late = { .content = flow->buffer };
+	pthread_t thread;
+	size_t length;
+	ssize_t moved;
+
+	snprintf(text, sizeof(text), "%s", argument);
+	size = strtok_r(text, ",", &rest);
+	late.waiting = strtok_r(NULL, ",", &rest);
+	if (!late.waiting || !*rest)
+		usage("expected SIZE,FILE,GO,MS", argument);
+	snprintf(late.go, sizeof(late.go), "%s", rest);
+	length = parse_bytes(size, NULL);
+	if (!length || length > BUFFER_SIZE)
+		usage("size too small or too large", argument);
+	late.size = (length + 4095) & ~4095ul;
+	late_register(&late);
+	pattern_fill(flow->buffer, length, seed, flow->offset);
+	if (pthread_create(&thread, NULL, late_serve, &late)) {
+		perror("tbstream_io: pthread_create");
+		exit(2);
+	}
+
+	moved = in ? read(device, late.memory, length) : write(device, late.memory, length);
+	result->calls = 1;
+	if (moved < 0)
+		result->error = errno;
+	/* A call that did not come to its memory leaves the thread waiting for that */
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	if (moved > 0 && in) {
+		memcpy(flow->buffer, late.memory, moved);
+		check_incoming(moved, result);
+	} else if (moved > 0) {
+		result->moved = moved;
+		flow->offset += moved;
+	}
+	result->eof = in && !moved;
+	close(late.fault);
+	munmap(late.memory, late.size);
+}
+
+static void step_late_read(const char *argument, struct result *result)
+{
+	late_call(argument, &incoming, true, result);
+}
+
+static void step_late_write(const char *argument, struct result *result)
+{
+	late_call(argument, &outgoing, false, result);
+}
+
 static void step_stop(const char *argument, struct result *result)
 {
 	(void)argument;
@@ -723,6 +831,8 @@ static const struct {
 	{ "read1", step_read1 },
 	{ "read-nowait", step_read_nowait },
 	{ "write-nowait", step_write_nowait },
+	{ "late-read", step_late_read },
+	{ "late-write", step_late_write },
 	{ "duplex", step_duplex },
 	{ "records", step_records },
 	{ "poll", step_poll },
