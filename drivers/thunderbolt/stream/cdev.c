@@ -146,7 +146,7 @@ static void tbstream_read_mark(struct tbstream_file *file)
 		if (rx->torn) {
 			file->rx_failed = true;
 			rx->failed = true;
-			tbstream_rx_settle(file->tunnel);
+			tbstream_rx_skip(file->tunnel);
 		}
 		return;
 	}

@@ -350,9 +350,14 @@ static void tbstream_control_hear(struct tbstream *stream,
 		return;
 	trace_tbstream_control(stream, "hear", message);
 	control->asked = 0;
-	/* Began with a peer that did not know control messages, and ends so */
-	if (!tunnel || !tunnel->control)
+	if (!tunnel)
 		return;
+	if (!tunnel->control) {
+		/* We took it for a plain peer, which would go on losing bytes in silence */
+		if (message->tunnel)
+			tbstream_tunnel_end(tunnel, tunnel->plain.files ? -EIO : 0);
+		return;
+	}
 	if (message->tunnel && !tbstream_control_hopids_match(tunnel, message)) {
 		tbstream_tunnel_end(tunnel, -EPROTO);
 		return;
@@ -600,6 +605,9 @@ void tbstream_control_begin(struct tbstream_tunnel *tunnel)
 	lockdep_assert_held(&tbstream_lock);
 
 	tunnel->control = tbstream_props_control(tunnel->peer);
+	/* Who has said something knows how to, whatever its properties seem to say */
+	if (control->link.heard)
+		tunnel->control = TBSTREAM_CONTROL_VERSION;
 	tbstream_sender_init(&tunnel->tx.sender, control->tx_session);
 	tbstream_receiver_init(&tunnel->rx.receiver, control->rx_session,
 			       control->rx_complete);

@@ -87,21 +87,16 @@ static void tbstream_rx_next_session(struct tbstream_rx *rx, bool failed)
 }
 
 /*
- * Is this CLOSE only the peer's part of the goodbye? It said nothing before, nobody
- * here reads, and those who write, or have just closed, learn of it in their own
- * way. For the next reader it would be the end of a session that never was. (When
- * nobody has the device open it is a session, one of no bytes.)
+ * Is this CLOSE only the peer's part of the goodbye? It said nothing before, and
+ * nobody here reads. For the next reader it would be the end of a session that
+ * never was: a plain peer says CLOSE for every reader that leaves, too.
  */
 static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
 {
-	const struct tbstream_plain *session = &tunnel->plain;
-
 	lockdep_assert_held(&tunnel->rx.lock);
 
-	return !session->heard && !tbstream_queue_ready(&tunnel->rx.queue) &&
-	       !READ_ONCE(session->readers) &&
-	       (READ_ONCE(session->files) ||
-		READ_ONCE(tunnel->phase) == TBSTREAM_DRAINING);
+	return !tunnel->plain.heard && !tbstream_queue_ready(&tunnel->rx.queue) &&
+	       !READ_ONCE(tunnel->plain.readers);
 }
 
 /* The same for a frame of a plain peer */
@@ -274,11 +269,16 @@ static void tbstream_rx_post(struct tbstream_tunnel *tunnel)
 	}
 }
 
-/*
+/**
+ * tbstream_rx_skip() - Pass over what nobody shall see
+ * @tunnel: Tunnel
+ *
  * Frames that nobody shall see make room at once when they are at the head. So does
  * the end of a session that has failed: its readers get the error, not an end.
+ *
+ * Context: rx.lock held.
  */
-static void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
+void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
 
@@ -651,19 +651,6 @@ void tbstream_rx_join(struct tbstream_tunnel *tunnel)
 
 	if (state == TBSTREAM_IN_IDLE || state == TBSTREAM_IN_STOPPED)
 		tbstream_rx_ask(tunnel);
-}
-
-/**
- * tbstream_rx_settle() - Leave a session whose error was reported behind
- * @tunnel: Tunnel
- *
- * Context: rx.lock held.
- */
-void tbstream_rx_settle(struct tbstream_tunnel *tunnel)
-{
-	lockdep_assert_held(&tunnel->rx.lock);
-
-	tbstream_rx_skip(tunnel);
 }
 
 /**

@@ -546,7 +546,7 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel);
 void tbstream_rx_ask(struct tbstream_tunnel *tunnel);
 void tbstream_rx_join(struct tbstream_tunnel *tunnel);
-void tbstream_rx_settle(struct tbstream_tunnel *tunnel);
+void tbstream_rx_skip(struct tbstream_tunnel *tunnel);
 void tbstream_rx_tear(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_data(struct tbstream_tunnel *tunnel);
