@@ -151,8 +151,8 @@ bool usim_port_acknowledge(struct usim_port *port, bool unplug)
 
 static bool end_ready(const struct usim_port *port)
 {
-	return usim_host_running(port->host) &&
-	       usim_router_valid(&port->host->router) && !port->reset;
+	return usim_host_running(port->host) && !port->reset &&
+	       (port->host->script || usim_router_valid(&port->host->router));
 }
 
 static void set_link(struct usim_cable *cable, bool up)

@@ -291,6 +291,8 @@ static const struct command commands[] = {
 	{ "revive", "HOST", "put a new controller in its place", usim_command_kill },
 	{ "rate", "HOST BYTES|off", "limit what HOST transmits in a second",
 	  usim_command_rate },
+	{ "script", "HOST ACTION [ARGUMENT...]",
+	  "drive a scripted host; see README", usim_command_script },
 	{ "help", "", "this list", run_help },
 	{ "quit", "", "end the simulator", run_quit },
 };

@@ -25,4 +25,7 @@ struct json_object *usim_command_stall(struct usim *sim, unsigned int argc, char
 struct json_object *usim_command_kill(struct usim *sim, unsigned int argc, char **argv);
 struct json_object *usim_command_rate(struct usim *sim, unsigned int argc, char **argv);
 
+/* scriptcmd.c */
+struct json_object *usim_command_script(struct usim *sim, unsigned int argc, char **argv);
+
 #endif

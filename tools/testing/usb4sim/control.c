@@ -102,6 +102,28 @@ static bool send_first(struct usim_host *host)
 }
 
 /**
+ * usim_control_pack() - make a packet as it is on the wire
+ * @data: where to; up to USIM_CONTROL_MAX bytes
+ * @words: the packet without CRC
+ * @count: words, at most USIM_CONTROL_WORDS
+ *
+ * Return: bytes, CRC included.
+ */
+unsigned int usim_control_pack(uint8_t *data, const uint32_t *words, unsigned int count)
+{
+	unsigned int i;
+	uint32_t word;
+
+	for (i = 0; i < count; i++) {
+		word = htonl(words[i]);
+		memcpy(data + 4 * i, &word, 4);
+	}
+	word = htonl(usim_crc32c(data, 4 * count));
+	memcpy(data + 4 * count, &word, 4);
+	return 4 * count + 4;
+}
+
+/**
  * usim_control_send() - send a packet to a guest
  * @host: the guest
  * @type: packet type
@@ -113,10 +135,26 @@ static bool send_first(struct usim_host *host)
 void usim_control_send(struct usim_host *host, enum usim_packet_type type,
 		       const uint32_t *words, unsigned int count)
 {
+	uint8_t data[USIM_CONTROL_MAX];
+	unsigned int len = usim_control_pack(data, words, count);
+
+	usim_control_send_bytes(host, type, data, len);
+}
+
+/**
+ * usim_control_send_bytes() - send a packet to a guest as it is
+ * @host: the guest
+ * @type: packet type
+ * @data: the packet with its CRC, if it has one
+ * @len: bytes, 1 to USIM_CONTROL_MAX
+ *
+ * It is lost when the control channel is down or too many are waiting.
+ */
+void usim_control_send_bytes(struct usim_host *host, enum usim_packet_type type,
+			     const uint8_t *data, unsigned int len)
+{
 	struct usim_control *control = &host->control;
 	struct usim_packet *packet;
-	unsigned int i;
-	uint32_t word;
 
 	if (!usim_control_ready(host)) {
 		control->lost++;
@@ -130,13 +168,8 @@ void usim_control_send(struct usim_host *host, enum usim_packet_type type,
 	}
 	packet = &control->queue[(control->first + control->count++) % USIM_CONTROL_QUEUE];
 	packet->type = (uint8_t)type;
-	packet->len = (uint16_t)(4 * count + 4);
-	for (i = 0; i < count; i++) {
-		word = htonl(words[i]);
-		memcpy(packet->data + 4 * i, &word, 4);
-	}
-	word = htonl(usim_crc32c(packet->data, 4 * count));
-	memcpy(packet->data + 4 * count, &word, 4);
+	packet->len = (uint16_t)len;
+	memcpy(packet->data, data, len);
 	while (control->count && send_first(host))
 		;
 }

@@ -73,6 +73,9 @@ void usim_control_reset(struct usim_host *host);
 bool usim_control_ready(struct usim_host *host);
 void usim_control_send(struct usim_host *host, enum usim_packet_type type,
 		       const uint32_t *words, unsigned int count);
+void usim_control_send_bytes(struct usim_host *host, enum usim_packet_type type,
+			     const uint8_t *data, unsigned int len);
+unsigned int usim_control_pack(uint8_t *data, const uint32_t *words, unsigned int count);
 void usim_control_hotplug(struct usim_host *host, unsigned int adapter, bool unplug);
 void usim_control_not_connected(struct usim_host *host, unsigned int adapter);
 bool usim_control_run(struct usim_host *host);

@@ -545,6 +545,8 @@ struct json_object *usim_command_kill(struct usim *sim, unsigned int argc, char 
 	host = usim_host_find(sim, argv[1]);
 	if (!host)
 		return usim_command_failure("there is no host %s", argv[1]);
+	if (host->script)
+		return usim_command_failure("%s is scripted, it has no controller", host->name);
 	if (kill ? !usim_host_running(host) : !host->dead)
 		return usim_command_failure("%s is %s", host->name, host->dead ? "dead already" :
 					    kill ? "not running" : "not dead");

@@ -15,6 +15,7 @@
 #include "host.h"
 #include "log.h"
 #include "path.h"
+#include "script.h"
 #include "usim.h"
 #include "util.h"
 
@@ -230,9 +231,10 @@ static void judge(struct usim_ring *tx, const struct usim_route *route, uint32_t
 
 	usim_fault_facts_init(&facts);
 	facts.from = tx->host;
-	facts.to = route->rx->host;
+	facts.to = route->port->peer->host;
 	facts.port = (int)route->port->adapter;
-	facts.ring = (int)route->rx->hop;
+	if (route->rx)
+		facts.ring = (int)route->rx->hop;
 	facts.hop = (int)route->hop;
 	facts.sof = (int)USIM_DESC_SOF(attr);
 	facts.eof = (int)USIM_DESC_EOF(attr);
@@ -328,6 +330,100 @@ static bool transmit(struct usim_ring *tx, const struct usim_posted *out,
 	return true;
 }
 
+/* As transmit(), to a scripted host that wants the frame. */
+static void transmit_to_script(struct usim_ring *tx, const struct usim_posted *out,
+			       const struct usim_route *route, bool *tx_interrupt)
+{
+	uint32_t attr = out->attr & USIM_MASK(19, 12);
+	uint32_t len = USIM_DESC_LENGTH(out->attr);
+	uint8_t *data;
+
+	if (!len)
+		len = USIM_FRAME_MAX;
+	if (!is_hit(tx, USIM_FAULT_DROP)) {
+		data = usim_script_take_frame(route->port->peer, route->hop,
+					      attr | fault_flags(tx), len);
+		if (!usim_dma_read(&tx->host->dma, out->addr, data, len)) {
+			memset(data, 0, len);
+			usim_rule_broken(tx->host, USIM_RULE_BUFFER_UNMAPPED,
+					 "frame from TX ring %u: memory is gone", tx->hop);
+		}
+		charge(tx->host, len);
+	}
+	*tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, len);
+	if (is_hit(tx, USIM_FAULT_LOSE_TX_INTERRUPT)) {
+		usim_ring_lose_interrupt(tx);
+		*tx_interrupt = false;
+	}
+}
+
+static bool forward_to_script(struct usim_ring *tx, struct usim_route *route)
+{
+	const struct usim_script *script = route->port->peer->host->script;
+	bool interrupt = false;
+	uint32_t strike = 0;
+	unsigned int n;
+
+	route->rx = NULL;
+	for (n = 0; n < FORWARD_BATCH && !strike; n++) {
+		const struct usim_posted *out = usim_ring_next(tx);
+
+		if (!out || !usim_script_wants_frame(script, route->hop) ||
+		    !may_leave(tx, route, out->attr))
+			break;
+		transmit_to_script(tx, out, route, &interrupt);
+		if (tx->judged)
+			strike = tx->verdict.after;
+		tx->judged = false;
+	}
+	usim_ring_interrupt(tx, interrupt);
+	usim_fault_strike(route->port, strike, tx->verdict.stall_ms);
+	return n == FORWARD_BATCH;
+}
+
+/**
+ * usim_forward_inject() - let a frame come from a cable
+ * @port: where it comes in
+ * @hop: HopID
+ * @attr: PDFs and error flags, as in a receive descriptor
+ * @data: the frame
+ * @len: bytes, 1 to USIM_FRAME_MAX
+ *
+ * A ring without end-to-end flow control loses frames for which it has no
+ * descriptor; here the sender is told, and decides.
+ *
+ * Return: what has become of it.
+ */
+enum usim_inject usim_forward_inject(struct usim_port *port, unsigned int hop, uint32_t attr,
+				     const uint8_t *data, uint32_t len)
+{
+	struct usim_ring *rx = usim_path_arrive(port, hop);
+	const struct usim_posted *in;
+
+	if (!rx)
+		return USIM_INJECT_NO_CREDIT;
+	in = usim_ring_next(rx);
+	if (!in)
+		return USIM_INJECT_NO_CREDIT;
+	if (!is_raw(rx) && !(rx->pdf_mask >> 16 & USIM_BIT(USIM_DESC_SOF(attr)) &&
+			     rx->pdf_mask & USIM_BIT(USIM_DESC_EOF(attr)))) {
+		rx->dropped++;
+		return USIM_INJECT_REFUSED;
+	}
+	if (len > usim_ring_frame_max(rx)) {
+		len = usim_ring_frame_max(rx);
+		attr |= USIM_DESC_OVERRUN;
+	}
+	if (!usim_dma_write(&rx->host->dma, in->addr, data, len)) {
+		usim_rule_broken(rx->host, USIM_RULE_BUFFER_UNMAPPED,
+				 "frame to RX ring %u: memory is gone", rx->hop);
+		return USIM_INJECT_NO_CREDIT;
+	}
+	attr |= USIM_DESC_COMPLETED | (len & USIM_MASK(11, 0));
+	usim_ring_interrupt(rx, usim_ring_complete(rx, attr, len));
+	return USIM_INJECT_DONE;
+}
+
 /**
  * forward_ring() - move what can be moved from a transmit ring
  * @tx: transmit ring with descriptors to do
@@ -343,6 +439,10 @@ static bool forward_ring(struct usim_ring *tx)
 	uint32_t strike = 0;
 	unsigned int n;
 
+	if (!usim_path_local(tx, &route))
+		return false;
+	if (route.port->peer->host->script)
+		return forward_to_script(tx, &route);
 	if (!usim_path_resolve(tx, &route) || !credits_flow(tx, &route))
 		return false;
 	rx = route.rx;

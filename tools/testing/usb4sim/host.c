@@ -9,6 +9,7 @@
 #include "cable.h"
 #include "forward.h"
 #include "host.h"
+#include "script.h"
 #include "usim.h"
 #include "util.h"
 
@@ -90,6 +91,11 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
 		free(host);
 		return NULL;
 	}
+	if (config->script && !usim_script_init(host)) {
+		usim_router_exit(host);
+		free(host);
+		return NULL;
+	}
 	return host;
 }
 
@@ -100,6 +106,7 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
 void usim_host_free(struct usim_host *host)
 {
 	usim_timer_cancel(&host->rate_timer);
+	usim_script_exit(host);
 	usim_vfio_close(host);
 	usim_nhi_reset(host);
 	usim_router_exit(host);
@@ -154,11 +161,11 @@ void usim_host_reset(struct usim_host *host)
  * usim_host_running() - is there a machine with a controller that works?
  * @host: the host
  *
- * Return: true if so.
+ * Return: true if so; a scripted host always runs.
  */
 bool usim_host_running(const struct usim_host *host)
 {
-	return usim_vfio_connected(&host->vfio) && !host->dead;
+	return host->script || (usim_vfio_connected(&host->vfio) && !host->dead);
 }
 
 /**
@@ -170,7 +177,7 @@ bool usim_host_running(const struct usim_host *host)
  */
 void usim_host_kill(struct usim_host *host)
 {
-	if (!usim_host_running(host))
+	if (host->script || !usim_host_running(host))
 		return;
 	host->dead = true;
 	usim_event(host->sim, host, "kill", "the controller died");

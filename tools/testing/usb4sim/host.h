@@ -19,6 +19,7 @@
 #include "vfio.h"
 
 struct usim;
+struct usim_script;
 
 /**
  * struct usim_profile - what a controller is like
@@ -41,6 +42,7 @@ struct usim_profile {
 /**
  * struct usim_host_config - a host as the command line describes it
  * @name: unique name
+ * @script: driven by a test, without a machine
  * @socket: path of the vfio-user socket
  * @profile: what the controller is like
  * @uid: unique ID of the router
@@ -50,6 +52,7 @@ struct usim_profile {
  */
 struct usim_host_config {
 	char *name;
+	bool script;
 	char *socket;
 	const struct usim_profile *profile;
 	uint64_t uid;
@@ -69,6 +72,7 @@ struct usim_host_config {
  * @nhi: registers and rings
  * @control: control channel
  * @router: configuration spaces of router and adapters
+ * @script: what makes it a scripted host, or NULL
  * @dead: the controller does not answer any more
  * @rate: bytes that may leave in a second, 0 for no limit
  * @rate_next: usim_now() time before which no frame leaves
@@ -90,6 +94,7 @@ struct usim_host {
 	struct usim_nhi nhi;
 	struct usim_control control;
 	struct usim_router router;
+	struct usim_script *script;
 	bool dead;
 	uint64_t rate;
 	uint64_t rate_next;

@@ -21,6 +21,7 @@
 #include "forward.h"
 #include "host.h"
 #include "monitor.h"
+#include "script.h"
 #include "usim.h"
 #include "util.h"
 
@@ -39,6 +40,8 @@ static const char usage[] =
 	"               [--log PATH] [--strict RULE[,RULE...]] [--debug]\n"
 	"\n"
 	"  --host      a virtual host; OPTIONs are\n"
+	"                kind=machine|script a virtual machine connects to it, or it is\n"
+	"                                    driven through the control socket (no socket=)\n"
 	"                profile=intel|amd   12 or 3 rings (default intel)\n"
 	"                uuid-seed=N         number in its UUID (default: its position)\n"
 	"                lanes=1|2           lanes of a port (default 1)\n"
@@ -84,6 +87,8 @@ static int host_option(struct usim_host_config *config, const char *key, const c
 	} else if (!strcmp(key, "socket") && *val) {
 		free(config->socket);
 		config->socket = strdup(val);
+	} else if (!strcmp(key, "kind") && (!strcmp(val, "machine") || !strcmp(val, "script"))) {
+		config->script = !strcmp(val, "script");
 	} else if (!strcmp(key, "profile") && usim_profile_find(val)) {
 		config->profile = usim_profile_find(val);
 	} else if (!strcmp(key, "uuid-seed") &&
@@ -126,8 +131,9 @@ static int add_host(const char *arg)
 		}
 	}
 	free(copy);
-	if (!ret && (!config.name || !config.socket))
-		ret = option_error("--host %s: needs name= and socket=", arg);
+	if (!ret && (!config.name || !config.socket == !config.script))
+		ret = option_error("--host %s: needs name= and, unless it is scripted, socket=",
+				   arg);
 	if (!ret && usim_host_find(&sim, config.name))
 		ret = option_error("--host %s: there is such a host already", arg);
 	if (!ret && sim.nhosts == USIM_MAX_HOSTS)
@@ -263,6 +269,10 @@ static bool run_hosts(void *data)
 
 		if (!usim_host_running(host))
 			continue;
+		if (host->script) {
+			more |= usim_script_run(host);
+			continue;
+		}
 		more |= usim_control_run(host);
 		more |= usim_forward_run(host);
 	}
@@ -343,7 +353,7 @@ static int start(const char *control, const char *log)
 		return ret;
 	}
 	for (i = 0; i < sim.nhosts; i++) {
-		ret = usim_vfio_listen(sim.host[i]);
+		ret = sim.host[i]->script ? 0 : usim_vfio_listen(sim.host[i]);
 		if (ret) {
 			fprintf(stderr, "usb4sim: socket %s of host %s: %s\n",
 				sim.host[i]->config.socket, sim.host[i]->name, strerror(-ret));
@@ -355,6 +365,9 @@ static int start(const char *control, const char *log)
 		fprintf(stderr, "usb4sim: control socket %s: %s\n", control, strerror(-ret));
 		return ret;
 	}
+	/* Between scripted hosts nobody else brings a link up. */
+	for (i = 0; i < sim.ncables; i++)
+		usim_cable_update(sim.cable[i]);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 struct usim;
 
 #define USIM_MONITOR_CLIENTS	16
-#define USIM_MONITOR_LINE	1024
+#define USIM_MONITOR_LINE	32768	/* a property block in hexadecimal */
 
 /**
  * struct usim_monitor_client - connection to the control socket

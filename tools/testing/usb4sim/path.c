@@ -212,6 +212,32 @@ static bool leads_to(const struct usim_router *router, const struct usim_adapter
 }
 
 /**
+ * usim_path_arrive() - follow the path of what comes from a cable
+ * @port: where it comes in
+ * @hop: its HopID
+ *
+ * Return: the receive ring, or NULL if no path leads to one that runs.
+ */
+struct usim_ring *usim_path_arrive(struct usim_port *port, unsigned int hop)
+{
+	struct usim_router *router = &port->host->router;
+	const struct usim_adapter *lane = &router->adapter[port->adapter];
+	const struct usim_path_entry *entry;
+	unsigned int ring;
+
+	if (hop > lane->max_hop)
+		return NULL;
+	entry = &lane->path[hop];
+	if (!port->up || !USIM_PATH_ENABLED(entry) || entry->link != port->link ||
+	    USIM_PATH_OUT(entry) != usim_router_upstream(router))
+		return NULL;
+	ring = USIM_PATH_NEXT_HOP(entry);
+	if (!ring || ring >= port->host->nhi.hops || !port->host->nhi.rx[ring].enabled)
+		return NULL;
+	return &port->host->nhi.rx[ring];
+}
+
+/**
  * usim_path_resolve() - follow the path of a transmit ring to its end
  * @tx: the ring
  * @route: the route is stored here
@@ -220,28 +246,10 @@ static bool leads_to(const struct usim_router *router, const struct usim_adapter
  */
 bool usim_path_resolve(struct usim_ring *tx, struct usim_route *route)
 {
-	const struct usim_path_entry *entry;
-	const struct usim_adapter *lane;
-	struct usim_router *router;
-	struct usim_port *peer;
-	unsigned int ring;
-
 	if (!usim_path_local(tx, route))
 		return false;
-	peer = route->port->peer;
-	router = &peer->host->router;
-	lane = &router->adapter[peer->adapter];
-	if (route->hop > lane->max_hop)
-		return false;
-	entry = &lane->path[route->hop];
-	if (!USIM_PATH_ENABLED(entry) || entry->link != peer->link ||
-	    USIM_PATH_OUT(entry) != usim_router_upstream(router))
-		return false;
-	ring = USIM_PATH_NEXT_HOP(entry);
-	if (!ring || ring >= peer->host->nhi.hops)
-		return false;
-	route->rx = &peer->host->nhi.rx[ring];
-	return route->rx->enabled;
+	route->rx = usim_path_arrive(route->port->peer, route->hop);
+	return route->rx;
 }
 
 /**

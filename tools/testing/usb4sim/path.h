@@ -28,6 +28,7 @@ struct usim_route {
 void usim_path_write(struct usim_host *host, struct usim_adapter *adapter,
 		     unsigned int offset, unsigned int count, const uint32_t *data);
 bool usim_path_local(struct usim_ring *tx, struct usim_route *route);
+struct usim_ring *usim_path_arrive(struct usim_port *port, unsigned int hop);
 bool usim_path_resolve(struct usim_ring *tx, struct usim_route *route);
 int usim_path_ring_hop(struct usim_ring *ring);
 void usim_path_ring_stops(struct usim_ring *ring);

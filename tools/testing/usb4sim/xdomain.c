@@ -12,6 +12,7 @@
 #include "held.h"
 #include "host.h"
 #include "log.h"
+#include "script.h"
 #include "usim.h"
 #include "util.h"
 
@@ -56,14 +57,17 @@ void usim_xdomain_cross(struct usim_port *port, enum usim_packet_type type,
 		hold(port, USIM_HELD_STALLED, 0, type, words, count);
 		return;
 	}
-	if (!port->up || !usim_control_ready(peer->host)) {
+	if (!port->up || (!peer->host->script && !usim_control_ready(peer->host))) {
 		port->host->control.xdomain_lost++;
 		return;
 	}
 	words[0] = XD_TO_CM;
 	words[1] = peer->adapter;
 	peer->host->control.xdomain_in++;
-	usim_control_send(peer->host, type, words, count);
+	if (peer->host->script)
+		usim_script_receive(peer, type, words, count);
+	else
+		usim_control_send(peer->host, type, words, count);
 }
 
 static void judge(struct usim_port *port, const uint32_t *words, unsigned int count,

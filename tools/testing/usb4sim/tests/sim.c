@@ -15,7 +15,8 @@
 #include "sim.h"
 
 #define MAX_ARGS	24
-#define REPLY_SIZE	65536
+#define REPLY_SIZE	(4 << 20)	/* hundreds of frames in hexadecimal */
+#define COMMAND_SIZE	20480		/* a property block in hexadecimal */
 
 static const char *host_name[SIM_HOSTS] = { "alpha", "beta" };
 
@@ -112,8 +113,9 @@ void sim_start(struct sim *sim, const struct sim_config *config)
 
 		snprintf(sim->socket[i], sizeof(sim->socket[i]), "%s/%s.sock",
 			 dir, host_name[i]);
-		snprintf(host[i], sizeof(host[i]), "name=%s,socket=%s%s%s%s",
-			 host_name[i], sim->socket[i],
+		snprintf(host[i], sizeof(host[i]), "name=%s,%s%s%s%s%s",
+			 host_name[i], config->scripted[i] ? "kind=script" : "socket=",
+			 config->scripted[i] ? "" : sim->socket[i],
 			 profile ? ",profile=" : "", profile ? profile : "",
 			 config->options ? config->options : "");
 		argv[argc++] = "--host";
@@ -197,7 +199,8 @@ static int run_ctl(struct sim *sim, const char *command, int stream,
 		   char *reply, size_t size)
 {
 	int64_t deadline = harness_deadline(15000);
-	char words[256], *argv[MAX_ARGS], *save = NULL, *word;
+	static char words[COMMAND_SIZE];
+	char *argv[MAX_ARGS], *save = NULL, *word;
 	int argc = 0, fds[2], null, status;
 	size_t used = 0;
 	pid_t pid;
@@ -257,7 +260,7 @@ static int run_ctl(struct sim *sim, const char *command, int stream,
  */
 int sim_try(struct sim *sim, char *reply, size_t size, const char *command, ...)
 {
-	char text[256];
+	static char text[COMMAND_SIZE];
 	va_list ap;
 
 	va_start(ap, command);
@@ -276,8 +279,8 @@ int sim_try(struct sim *sim, char *reply, size_t size, const char *command, ...)
 json_object *sim_command(struct sim *sim, const char *command, ...)
 {
 	static char reply[REPLY_SIZE];
+	static char text[COMMAND_SIZE];
 	json_object *object;
-	char text[256];
 	va_list ap;
 	int code;
 

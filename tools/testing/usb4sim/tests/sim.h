@@ -21,6 +21,7 @@
  * @cables: Cables, "alpha:1,beta:1" if there is none
  * @no_cable: Leave the hosts unconnected
  * @strict: Warnings to count as violations, or NULL
+ * @scripted: The host is driven through the control socket
  */
 struct sim_config {
 	const char *profile[SIM_HOSTS];
@@ -28,6 +29,7 @@ struct sim_config {
 	const char *cables[SIM_CABLES];
 	bool no_cable;
 	const char *strict;
+	bool scripted[SIM_HOSTS];
 };
 
 /**
