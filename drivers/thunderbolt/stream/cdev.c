@@ -249,6 +249,7 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		ret = tbstream_read_frames(file, to);
 		if (ret != -EAGAIN)
 			break;
+		tbstream_rx_ask(file->tunnel);
 		if (file->tunnel->params.busy_poll) {
 			if (nonblock)
 				tbstream_rx_reap(file->tunnel);
@@ -257,7 +258,6 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			if (tbstream_read_state_locked(file) != -EAGAIN)
 				continue;
 		}
-		tbstream_rx_ask(file->tunnel);
 		if (nonblock)
 			break;
 		if (tbstream_read_wait(file)) {
