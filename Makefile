@@ -40,9 +40,12 @@ lab: ## Two virtual hosts and a cable: a root shell on each, to play with (as ro
 check: ## All tests that need no hardware (as root); T="STAGE..." for some of them
 	+@$(RUN) scripts/check $(T)
 
+check-tree: ## Lay the driver over kernel trees, build and check it there (as root)
+	+@$(RUN) scripts/check tree
+
 # If tests fail, the last line shall be the count of results. Without -q make would
 # add one of its own; what has a "+" is run all the same.
-ifeq ($(MAKECMDGOALS),check)
+ifneq ($(filter check check-tree,$(MAKECMDGOALS)),)
 MAKEFLAGS += -q
 endif
 
@@ -74,7 +77,8 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) \
 		-exec rm -f {} +
 	@rm -rf build/modules build/install build/deb build/usb4sim build/kunit \
-		build/linux-6.12 build/debug-kernel build/selftests build/style build/check
+		build/linux-* build/tree-* build/debug-kernel build/selftests \
+		build/style build/check
 
 distclean: ## Remove everything that is not source, the lab included (as root)
 distclean: clean
@@ -92,5 +96,5 @@ help: ## This list
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
-.PHONY: modules install deb kernel demo lab check setup usb4sim-check kunit style \
+.PHONY: modules install deb kernel demo lab check check-tree setup usb4sim-check kunit style \
 	packages-check lab-check clean distclean help
