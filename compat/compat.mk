@@ -36,6 +36,10 @@ endif
 ifeq ($(call tbstream-lacks,tb_service_properties_changed),y)
 tbstream-compat += advertise.o
 tbstream-objs := $(filter-out advertise.o,$(tbstream-objs))
+# It has tests, which are in the tests' own module and nowhere else
+ifndef CONFIG_USB4_STREAM
+thunderbolt_stream_test-y += $(compat-dir)test_advertise.o
+endif
 endif
 
 thunderbolt_stream-y := $(addprefix $(tbstream-dir),$(tbstream-objs)) \
