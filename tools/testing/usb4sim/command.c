@@ -259,6 +259,30 @@ static struct json_object *run_reset_violations(struct usim *sim, unsigned int a
 	return json_object_new_object();
 }
 
+static struct json_object *run_record(struct usim *sim, unsigned int argc, char **argv)
+{
+	struct json_object *reply;
+	uint64_t max = UINT64_C(1) << 30;
+	int ret;
+
+	if (argc > 3 || (argc == 3 && (strncmp(argv[2], "max=", 4) ||
+				       !usim_command_number(argv[2] + 4, UINT64_MAX, &max))))
+		return usim_command_failure("usage: record [off|FILE [max=BYTES]]");
+	if (argc > 1) {
+		usim_record_stop(sim);
+		ret = strcmp(argv[1], "off") ? usim_record_start(sim, argv[1], max) : 0;
+		if (ret)
+			return usim_command_failure("record: %s: %s", argv[1],
+						    ret == -EINVAL ? "not a regular file" :
+								     strerror(-ret));
+	}
+	reply = json_object_new_object();
+	add_bool(reply, "recording", usim_record_on(&sim->record));
+	add_u64(reply, "packets", sim->record.packets);
+	add_u64(reply, "bytes", sim->record.bytes);
+	return reply;
+}
+
 static struct json_object *run_quit(struct usim *sim, unsigned int argc, char **argv)
 {
 	if (argc != 1)
@@ -293,6 +317,8 @@ static const struct command commands[] = {
 	  usim_command_rate },
 	{ "script", "HOST ACTION [ARGUMENT...]",
 	  "drive a scripted host; see README", usim_command_script },
+	{ "record", "[off|FILE [max=BYTES]]",
+	  "record frames and control packets in a pcapng file", run_record },
 	{ "help", "", "this list", run_help },
 	{ "quit", "", "end the simulator", run_quit },
 };

@@ -92,6 +92,8 @@ static bool send_first(struct usim_host *host)
 		return false;
 	if (!usim_dma_write(&host->dma, in->addr, packet->data, packet->len))
 		return false;
+	if (usim_record_on(&host->sim->record))
+		usim_record_packet(host, true, packet->type, packet->data, packet->len);
 	/* Frame start is 0 in packets to a connection manager. */
 	attr = packet->len | USIM_PUT(packet->type, 15, 12) | USIM_DESC_COMPLETED;
 	usim_ring_interrupt(rx, usim_ring_complete(rx, attr, packet->len));
@@ -355,6 +357,8 @@ static unsigned int parse(struct usim_host *host, const struct usim_posted *out,
 				 len, (unsigned long long)out->addr);
 		return 0;
 	}
+	if (usim_record_on(&host->sim->record))
+		usim_record_packet(host, false, USIM_DESC_EOF(out->attr), data, len);
 	count = len / 4 - 1;
 	memcpy(&word, data + 4 * count, 4);
 	if (ntohl(word) != usim_crc32c(data, 4 * count)) {

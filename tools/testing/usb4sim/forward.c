@@ -288,6 +288,34 @@ static void charge(struct usim_host *host, uint32_t len)
 	host->rate_next += len * USIM_NSEC_PER_SEC / host->rate;
 }
 
+static uint32_t frame_length(uint32_t attr)
+{
+	return USIM_DESC_LENGTH(attr) ? USIM_DESC_LENGTH(attr) : USIM_FRAME_MAX;
+}
+
+/**
+ * record() - record a frame if anything is recorded
+ * @tx: its transmit ring
+ * @out: its descriptor there
+ * @route: where it went
+ * @lost: USIM_RECORD_* if it has not arrived
+ */
+static void record(struct usim_ring *tx, const struct usim_posted *out,
+		   const struct usim_route *route, unsigned int lost)
+{
+	static uint8_t data[USIM_FRAME_MAX];
+	uint32_t len = frame_length(out->attr);
+	unsigned int flags = lost;
+
+	if (!usim_record_on(&tx->host->sim->record))
+		return;
+	if (!lost)
+		flags = (is_hit(tx, USIM_FAULT_CORRUPT) ? USIM_RECORD_CRC_ERROR : 0) |
+			(is_hit(tx, USIM_FAULT_OVERRUN) ? USIM_RECORD_OVERRUN : 0);
+	if (usim_dma_read(&tx->host->dma, out->addr, data, len))
+		usim_record_frame(route->port, route->hop, out->attr, flags, data, len);
+}
+
 /**
  * transmit() - move one frame, or lose it
  * @tx: transmit ring
@@ -308,15 +336,20 @@ static bool transmit(struct usim_ring *tx, const struct usim_posted *out,
 
 	if (is_hit(tx, USIM_FAULT_DROP)) {
 		rx->dropped++;
-	} else if (!accepts(tx, rx, out->attr) || !in) {
+		record(tx, out, route, USIM_RECORD_LOST);
+	} else if (!accepts(tx, rx, out->attr)) {
 		rx->dropped++;
-		if (!in)
-			usim_nhi_raise(rx->host, 2 * rx->host->nhi.hops + rx->hop);
+		record(tx, out, route, USIM_RECORD_REFUSED);
+	} else if (!in) {
+		rx->dropped++;
+		record(tx, out, route, USIM_RECORD_LOST);
+		usim_nhi_raise(rx->host, 2 * rx->host->nhi.hops + rx->hop);
 	} else {
 		len = deliver(tx, out, route, in, rx_interrupt);
 		if (!len)
 			return false;
 		charge(tx->host, len);
+		record(tx, out, route, 0);
 	}
 	*tx_interrupt |= usim_ring_complete(tx, USIM_DESC_COMPLETED, len);
 	if (is_hit(tx, USIM_FAULT_LOSE_RX_INTERRUPT)) {
@@ -335,11 +368,10 @@ static void transmit_to_script(struct usim_ring *tx, const struct usim_posted *o
 			       const struct usim_route *route, bool *tx_interrupt)
 {
 	uint32_t attr = out->attr & USIM_MASK(19, 12);
-	uint32_t len = USIM_DESC_LENGTH(out->attr);
+	uint32_t len = frame_length(out->attr);
 	uint8_t *data;
 
-	if (!len)
-		len = USIM_FRAME_MAX;
+	record(tx, out, route, is_hit(tx, USIM_FAULT_DROP) ? USIM_RECORD_LOST : 0);
 	if (!is_hit(tx, USIM_FAULT_DROP)) {
 		data = usim_script_take_frame(route->port->peer, route->hop,
 					      attr | fault_flags(tx), len);

@@ -30,6 +30,7 @@
 
 static struct usim sim = {
 	.log.fd = -1,
+	.record.fd = -1,
 };
 
 static struct usim_source signals = { .fd = -1 };
@@ -284,6 +285,8 @@ static bool run_hosts(void *data)
 			usim_vfio_disconnect(host, "guest memory vanished");
 		}
 	}
+	if (sim.record.len)
+		usim_record_flush(&sim);
 	return more;
 }
 
@@ -376,6 +379,7 @@ static void stop(void)
 	unsigned int i;
 
 	usim_monitor_close(&sim);
+	usim_record_stop(&sim);
 	for (i = 0; i < sim.nhosts; i++)
 		usim_vfio_close(sim.host[i]);
 	for (i = 0; i < sim.ncables; i++)

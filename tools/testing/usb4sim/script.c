@@ -54,6 +54,16 @@ static const uint32_t xdp_uuid[4] = { 0x0ed738b6, 0xbb40ff42, 0xe290c297, 0x07ff
 #define PROPERTY_ENTRY_WORDS	4
 #define PROPERTY_TYPE_LENGTH(type, length) ((uint32_t)(type) << 24 | (length))
 
+static void record(struct usim_host *host, bool to_host, enum usim_packet_type type,
+		   const uint32_t *words, unsigned int count)
+{
+	uint8_t data[USIM_CONTROL_MAX];
+
+	if (usim_record_on(&host->sim->record))
+		usim_record_packet(host, to_host, type, data,
+				   usim_control_pack(data, words, count));
+}
+
 /**
  * send() - send a discovery packet
  * @port: where
@@ -80,6 +90,7 @@ static void send(struct usim_port *port, enum usim_packet_type type, enum xdp_ty
 	words[XDP_TYPE] = xdp;
 	to->control.xdomain_in++;
 	script->sent++;
+	record(port->host, false, type, words, count);
 	usim_control_send(to, type, words, count);
 }
 
@@ -190,6 +201,7 @@ void usim_script_receive(struct usim_port *port, enum usim_packet_type type,
 	struct usim_script *script = port->host->script;
 	struct usim_script_packet *packet;
 
+	record(port->host, true, type, words, count);
 	if (type == USIM_PACKET_XD_REQUEST && count >= XDP_BODY &&
 	    !memcmp(words + XDP_UUID, xdp_uuid, sizeof(xdp_uuid)) &&
 	    answer(port, words, count))

@@ -67,25 +67,34 @@ static bool send_packet(struct usim_script *script, const struct usim_script_job
 		return false;
 	to->control.xdomain_in++;
 	script->sent++;
+	if (usim_record_on(&to->sim->record))
+		usim_record_packet(script->host, false, job->type, job->data, job->len);
 	usim_control_send_bytes(to, job->type, job->data, job->len);
 	return true;
 }
 
 static bool send_frame(struct usim_script *script, const struct usim_script_job *job)
 {
+	unsigned int flags = (job->attr & USIM_DESC_CRC_ERROR ? USIM_RECORD_CRC_ERROR : 0) |
+			     (job->attr & USIM_DESC_OVERRUN ? USIM_RECORD_OVERRUN : 0);
+
 	switch (usim_forward_inject(job->port->peer, job->hop, job->attr, job->data, job->len)) {
 	case USIM_INJECT_DONE:
 		script->sent++;
-		return true;
+		break;
 	case USIM_INJECT_REFUSED:
 		script->refused++;
-		return true;
+		flags |= USIM_RECORD_REFUSED;
+		break;
 	case USIM_INJECT_NO_CREDIT:
+		if (job->patient)
+			return false;
+		script->lost++;
+		flags |= USIM_RECORD_LOST;
 		break;
 	}
-	if (job->patient)
-		return false;
-	script->lost++;
+	if (usim_record_on(&script->host->sim->record))
+		usim_record_frame(job->port, job->hop, job->attr, flags, job->data, job->len);
 	return true;
 }
 

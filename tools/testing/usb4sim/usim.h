@@ -13,6 +13,7 @@
 #include "held.h"
 #include "log.h"
 #include "loop.h"
+#include "record.h"
 #include "rules.h"
 
 #define USIM_MAX_HOSTS	8
@@ -32,6 +33,7 @@ struct usim_monitor;
  * @ncables: how many
  * @fault: faults to inject
  * @held: inter-domain packets that are held back
+ * @record: recording of frames and packets
  * @monitor: control socket, or NULL
  * @started: usim_now() at the start
  * @strict: warnings that count as violations
@@ -45,6 +47,7 @@ struct usim {
 	unsigned int ncables;
 	struct usim_fault fault;
 	struct usim_held_queue held;
+	struct usim_record record;
 	struct usim_monitor *monitor;
 	uint64_t started;
 	bool strict[USIM_RULE_COUNT];

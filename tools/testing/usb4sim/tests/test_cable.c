@@ -94,7 +94,8 @@ TEST(help, "help names every command")
 	static const char *const commands[] = {
 		"unplug", "plug", "stats", "violations", "reset-violations",
 		"fault", "faults", "corrupt", "overrun", "stall", "release",
-		"kill", "revive", "rate", "script", "help", "quit",
+		"kill", "revive", "rate", "script", "record", "help",
+		"quit",
 	};
 	json_object *reply;
 	const char *text;
