@@ -121,15 +121,16 @@ def test_calls_with_nowait(lab: Lab) -> None:
                       "await=/tmp/full,30000", "read=eof")
     sink.host.wait_until("test -e /tmp/open", 10)
     # Two rings take 256 KiB, so one of many such calls finds no room.
-    writer = start_io(source.host, source.opened("w"), "write-nowait=100", "await=/tmp/more,30000",
-                      *["write-nowait=4m"] * 12, "close")
+    writer = start_io(source.host, source.opened("w"), "poll=out,20000", "write-nowait=100",
+                      "await=/tmp/more,30000", *["write-nowait=4m"] * 12, "close")
     sink.wait_count("rx_bytes", 100)
     source.host.run("touch /tmp/more")
     source.host.wait_until(blocked_in(writer, "tbstream_flush"), 20)
     sink.host.run("touch /tmp/full")
     done = steps(writer.wait(20))
     assert set(errnos(done)) == {None, "EAGAIN"} and not done[-1]["errno"], done
-    written = sum(step["ret"] for step in done[3:])
+    assert done[2]["ret"] == 100, done
+    written = sum(step["ret"] for step in done[4:])
     assert 0 < written < 4 << 20, done
     received = steps(reader.wait(10))
     assert errnos(received) == [None, "EAGAIN", None, None, None, "EAGAIN", None, None], received
@@ -153,60 +154,116 @@ def test_two_readers(lab: Lab) -> None:
 def test_poll_events(lab: Lab) -> None:
     """IN, OUT, RDHUP and ERR come when read and write have something to say."""
     source, sink = pair(lab)
-    both = start_io(sink.host, sink.opened("rw"), "poll=in+out+rdhup,0", "touch=/tmp/open",
-                    "poll=in,20000", "read=100", "touch=/tmp/read", "poll=in+rdhup,20000",
-                    "poll=in+out+rdhup,0", "write1=1", "read=eof", "close")
+    both = start_io(sink.host, sink.opened("rw"), "poll=in+out+rdhup,0", "write-nowait=1",
+                    "touch=/tmp/open", "poll=in,20000", "read=100", "touch=/tmp/read",
+                    "poll=in+rdhup,20000", "poll=in+out+rdhup,0", "write-nowait=1", "read=eof",
+                    "poll=in+out+rdhup,0", "touch=/tmp/ended", "poll=out,20000",
+                    "poll=in+out+rdhup,0", "write-nowait=1", "touch=/tmp/written",
+                    "await=/tmp/left,30000", "poll=in+rdhup,20000", "poll=in+out+rdhup,0",
+                    "write-nowait=1", "read-nowait=1", "close")
     sink.host.wait_until("test -e /tmp/open", 10)
     writer = start_io(source.host, source.opened("w"), "write=100", "await=/tmp/go,30000", "close")
     sink.host.wait_until("test -e /tmp/read", 10)
     source.host.run("touch /tmp/go")
     good(steps(writer.wait(10)))
+    sink.host.wait_until("test -e /tmp/ended", 10)
+    reader = start_io(source.host, source.opened("r"), "read=1", "close")
+    good(steps(reader.wait(10)))
+    sink.host.wait_until("test -e /tmp/written", 10)
+    sink.host.run("touch /tmp/left")
     done = steps(both.wait(20))
-    assert done[1]["events"] == ["out"], done[1]
-    assert done[3]["events"] == ["in"], done[3]
-    # A CLOSE ends both directions, so a writer learns that nobody reads.
-    assert done[6]["events"] == ["in", "rdhup", "err"], done[6]
-    assert done[7]["events"] == ["in", "out", "rdhup", "err"], done[7]
-    assert done[8]["errno"] == "EPIPE" and done[9]["eof"], done
-    sink.host.run("rm /tmp/open /tmp/read")
+    # Nobody reads over there: a write would have to wait.
+    assert done[1]["events"] == [] and done[2]["errno"] == "EAGAIN", done[:3]
+    assert done[4]["events"] == ["in"] and done[5]["ret"] == 100, done[4:6]
+    # The end of one direction is not that of the other.
+    assert done[7]["events"] == ["in", "rdhup"] == done[8]["events"], done[7:9]
+    assert done[9]["errno"] == "EAGAIN" and done[10]["eof"] and done[11]["events"] == [], done[9:12]
+    # Now somebody reads there, and now he has gone.
+    assert done[13]["events"] == ["out"] == done[14]["events"], done[13:15]
+    assert done[15]["ret"] == 1, done[15]
+    assert done[18]["events"] == ["err"], done[18]
+    assert done[19]["events"] == ["out", "err"], done[19]
+    assert done[20]["errno"] == "EPIPE" and done[21]["errno"] == "EAGAIN", done[20:]
+    # What it wrote has been read, so it did not fail.
+    assert not done[22]["errno"], done[22]
+    sink.host.run("rm /tmp/open /tmp/read /tmp/ended /tmp/written /tmp/left")
     source.host.run("rm /tmp/go")
 
 
 def test_zero_bytes(lab: Lab) -> None:
     """A read or write of nothing does nothing, not even wait."""
     source, sink = pair(lab)
-    # Opening for writing and closing is a session, of no bytes.
+    done = good(io(source.host, source.opened("rw"), "read1=0", "write1=0", "read-nowait=0",
+                   "write-nowait=0", "close", timeout=10))
+    assert [s["ret"] for s in done[1:5]] == [0] * 4 and not done[1]["eof"], done
     reader = start_io(sink.host, sink.opened("r"), "read=eof")
-    done = good(io(source.host, source.opened("rw"), "read1=0", "write1=0", timeout=10))
-    assert [s["ret"] for s in done[1:]] == [0, 0] and not done[1]["eof"], done
+    # Opening for writing, and closing while somebody reads, is a session of no bytes.
+    good(io(source.host, source.opened("w"), "poll=out,20000", "write1=0", "close"))
     done = good(steps(reader.wait(10)))
     assert done[1]["ret"] == 0 and done[1]["eof"], done
     check_transfer(source, sink, 10)
 
 
 def test_fsync_and_o_sync(lab: Lab) -> None:
-    """fsync and O_SYNC return when everything written has left."""
+    """fsync and O_SYNC return when the other host has everything that was written."""
     source, sink = pair(lab)
-    reader = start_io(sink.host, sink.opened("r"), "read=eof")
-    done = good(io(source.host, source.opened("w"), "write=300000", "fsync", "fdatasync", "close"))
-    assert good(steps(reader.wait(10)))[1]["ret"] == done[1]["ret"]
-    reader = start_io(sink.host, sink.opened("r"), "read=eof")
-    good(io(source.host, source.opened("w,sync"), "write=100000:4096", "close"))
-    good(steps(reader.wait(10)))
-    reader = start_io(sink.host, sink.opened("r"), "fsync", "read=eof")
-    good(io(source.host, source.opened("w,dsync"), "write=100", "close"))
-    assert errnos(steps(reader.wait(10))) == [None, "EINVAL", None]
+    for how, write, size in (("w", ("write=300000", "fsync", "write=1", "fdatasync"), 300001),
+                             ("w,sync", ("write=50000:4096",), 50000),
+                             ("w,dsync", ("write=100",), 100)):
+        start = sink.count("rx_bytes")
+        # Nobody takes it there, nobody closes here: what has arrived is fsync's work.
+        reader = start_io(sink.host, sink.opened("r"), "fsync", "await=/tmp/go,60000", "read=eof")
+        writer = start_io(source.host, source.opened(how), *write, "touch=/tmp/synced",
+                          "await=/tmp/go,60000", "close")
+        source.host.wait_until("test -e /tmp/synced", 20)
+        arrived = sink.count("rx_bytes") - start
+        assert arrived == size, f"{how}: {arrived} of {size} bytes had arrived"
+        for host in lab.hosts:
+            host.run("touch /tmp/go")
+        good(steps(writer.wait(20)))
+        done = steps(reader.wait(20))
+        assert done[1]["errno"] == "EINVAL" and done[3]["ret"] == size, done
+        for host in lab.hosts:
+            host.run("rm -f /tmp/go /tmp/synced")
+
+
+def test_fsync_waits_for_the_peer(lab: Lab) -> None:
+    """While the other host has no room, fsync waits; then it does not return too early."""
+    source, sink = pair(lab, ring_size=32)
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=100000",
+                      "await=/tmp/more,60000", "read=eof")
+    writer = start_io(source.host, source.opened("w"), "write=200000", "fsync", "touch=/tmp/synced",
+                      "await=/tmp/end,60000", "close")
+    source.host.wait_until(blocked_in(writer, "tbstream_fsync"), 10)
+    # More than a ring is not there, whatever the controllers hold.
+    assert sink.count("rx_bytes") <= 32 * 4096, sink.count("rx_bytes")
+    sink.host.run("touch /tmp/go")
+    source.host.wait_until("test -e /tmp/synced", 10)
+    assert sink.count("rx_bytes") == 200000
+    for host in lab.hosts:
+        host.run("touch /tmp/more /tmp/end")
+    good(steps(writer.wait(10)))
+    done = good(steps(reader.wait(10)))
+    assert done[2]["ret"] + done[4]["ret"] == 200000, done
+    sink.host.run("rm /tmp/go")
+    source.host.run("rm /tmp/synced")
+    for host in lab.hosts:
+        host.run("rm /tmp/more /tmp/end")
 
 
 def test_fsync_can_be_interrupted(lab: Lab) -> None:
-    """fsync and close wait for a peer that reads nothing, until they are killed."""
+    """fsync and close wait for a peer that has no room, until they are killed."""
     for hopid, step, function in ((9, "fsync", "tbstream_fsync"), (10, "close", "tbstream_flush")):
         source, sink = pair(lab, hopid=hopid, ring_size=32)
-        writer = start_io(source.host, source.opened("w"), "write=100000", step)
+        reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
+        writer = start_io(source.host, source.opened("w"), "write=200k", step)
         source.host.wait_until(blocked_in(writer, function), 10)
         writer.kill()
         assert writer.wait(5).code == 137
-        assert good(io(sink.host, sink.opened("r"), "read=eof", "close"))[1]["ret"] == 100000
+        sink.host.run("touch /tmp/go")
+        done = good(steps(reader.wait(20)))
+        assert done[2]["ret"] == 200 << 10 and done[2]["eof"], done
+        sink.host.run("rm /tmp/go")
 
 
 def test_splice_and_sendfile(lab: Lab) -> None:
