@@ -211,6 +211,17 @@ static ssize_t tbstream_read_frames(struct tbstream_file *file,
 	return copied;
 }
 
+/* See TBSTREAM_LOOK_TIME. Returns how long to sleep after this, in jiffies. */
+static long tbstream_look(struct tbstream_tunnel *tunnel, long pause)
+{
+	tbstream_rx_reap(tunnel);
+	tbstream_tx_reap(tunnel);
+	/* A controller that has died does not say so */
+	if (pause >= TBSTREAM_LOOK_TIME_MAX)
+		tbstream_tunnel_check(tunnel, 0);
+	return min(pause * 2, TBSTREAM_LOOK_TIME_MAX);
+}
+
 static int tbstream_read_wait(struct tbstream_file *file)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
@@ -223,8 +234,7 @@ static int tbstream_read_wait(struct tbstream_file *file)
 						       -EAGAIN, pause);
 		if (ret)
 			return min(ret, 0L);
-		tbstream_rx_reap(tunnel);
-		pause = min(pause * 2, TBSTREAM_LOOK_TIME_MAX);
+		pause = tbstream_look(tunnel, pause);
 	}
 }
 
@@ -325,8 +335,7 @@ static int tbstream_write_wait(struct tbstream_file *file)
 						       -EAGAIN, pause);
 		if (ret)
 			return min(ret, 0L);
-		tbstream_tx_reap(tunnel);
-		pause = min(pause * 2, TBSTREAM_LOOK_TIME_MAX);
+		pause = tbstream_look(tunnel, pause);
 	}
 }
 
@@ -433,18 +442,24 @@ static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 			  int datasync)
 {
 	struct tbstream_file *file = filp->private_data;
+	long pause = TBSTREAM_LOOK_TIME;
 	union tbstream_target target;
-	int ret;
+	int state;
+	long ret;
 
 	if (!file->party.writes)
 		return -EINVAL;
 	target = tbstream_confirm_target(file);
-	ret = wait_event_interruptible(file->tunnel->tx.wait,
-				       tbstream_confirm_state(file, target) !=
-				       -EAGAIN);
-	if (ret)
-		return ret;
-	return min(tbstream_confirm_state(file, target), 0);
+	while ((state = tbstream_confirm_state(file, target)) == -EAGAIN) {
+		ret = wait_event_interruptible_timeout(file->tunnel->tx.wait,
+						       tbstream_confirm_state(file, target) !=
+						       -EAGAIN, pause);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			pause = tbstream_look(file->tunnel, pause);
+	}
+	return min(state, 0);
 }
 
 /* The file does not write any more. True if that is what ended its session. */
@@ -530,7 +545,10 @@ static int tbstream_flush(struct file *filp, fl_owner_t id)
 	struct tbstream_file *file = filp->private_data;
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	union tbstream_target target;
+	long pause = TBSTREAM_LOOK_TIME;
+	unsigned long since = jiffies;
 	u32 progress;
+	int state;
 
 	if (!file->party.writes || file_count(filp) != 1 ||
 	    (current->flags & PF_EXITING))
@@ -538,21 +556,23 @@ static int tbstream_flush(struct file *filp, fl_owner_t id)
 	if (!tbstream_flush_target(file, &target))
 		return 0;
 
-	for (;;) {
-		u32 linger = READ_ONCE(file->stream->params.linger);
-		int state;
+	progress = tbstream_progress(tunnel);
+	while ((state = tbstream_confirm_state(file, target)) == -EAGAIN) {
+		unsigned long linger =
+			msecs_to_jiffies(READ_ONCE(file->stream->params.linger));
 
-		progress = tbstream_progress(tunnel);
-		if (tbstream_wait_confirmed(file, target,
-					    linger ? msecs_to_jiffies(linger) :
-						     MAX_SCHEDULE_TIMEOUT))
+		if (tbstream_wait_confirmed(file, target, pause))
 			return -EINTR;
-		state = tbstream_confirm_state(file, target);
-		if (state != -EAGAIN)
-			return min(state, 0);
-		if (linger && tbstream_progress(tunnel) == progress)
+		pause = tbstream_look(tunnel, pause);
+		if (tbstream_progress(tunnel) != progress) {
+			progress = tbstream_progress(tunnel);
+			since = jiffies;
+		} else if (linger && time_after_eq(jiffies, since + linger)) {
 			tbstream_give_up(tunnel);
+			since = jiffies;
+		}
 	}
+	return min(state, 0);
 }
 
 /* --- poll, ioctl ---------------------------------------------------------- */

@@ -21,6 +21,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/jiffies.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 
 #include "stream.h"
@@ -453,6 +454,19 @@ static void tbstream_tunnel_linger(struct tbstream_tunnel *tunnel)
 			      TBSTREAM_TICK_TIME);
 }
 
+/* A controller that has died neither interrupts nor reports an unplugged cable */
+static bool tbstream_tunnel_lives(struct tbstream_tunnel *tunnel)
+{
+	struct device *nhi;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!tunnel->peer || tunnel->peer->gone)
+		return true;
+	nhi = tunnel->peer->xd->tb->dev.parent;
+	return !dev_is_pci(nhi) || pci_device_is_present(to_pci_dev(nhi));
+}
+
 static void tbstream_tunnel_tick(struct work_struct *work)
 {
 	struct tbstream_tunnel *tunnel =
@@ -463,7 +477,11 @@ static void tbstream_tunnel_tick(struct work_struct *work)
 	tbstream_rx_reap(tunnel);
 
 	mutex_lock(&tbstream_lock);
-	if (tunnel->control) {
+	if (tunnel->phase != TBSTREAM_OVER && !tbstream_tunnel_lives(tunnel)) {
+		dev_err_ratelimited(&tunnel->stream->dev,
+				    "the host controller does not answer any more\n");
+		tbstream_tunnel_end(tunnel, -ENXIO);
+	} else if (tunnel->control) {
 		if (tunnel->phase == TBSTREAM_OPEN && !tunnel->plain.files)
 			tbstream_tunnel_linger(tunnel);
 	} else if (tunnel->phase == TBSTREAM_DRAINING) {
