@@ -283,6 +283,7 @@ static unsigned int tbstream_sender_hear_present(struct tbstream_sender *sender,
 
 	/* A tunnel began or ended in between: all has arrived or some is lost */
 	if (report->rx_bytes > sent || (joins && report->rx_bytes != sent)) {
+		sender->ready = false;
 		if (!session)
 			return 0;
 		tbstream_sender_abort(sender, -EIO);
