@@ -287,7 +287,7 @@ static struct kunit_case session_cases[] = {
 };
 
 static struct kunit_suite session_suite = {
-	.name = "thunderbolt_stream_session",
+	.name = "thunderbolt_stream_plain",
 	.test_cases = session_cases,
 };
 
