@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154 # variables come from setup
+# What fuzzes the parts of the driver that need no hardware, and checks their model.
+
+# libFuzzer comes with clang's runtime libraries
+analysis_packages=(clang libclang-rt-dev llvm spin)
+
+analysis_inputs() {
+	cat "$(stage_marker toolchain)"
+	printf '%s\n' "${analysis_packages[@]}"
+}
+
+analysis_intact() {
+	[ -x "$root/usr/bin/clang" ] && [ -x "$root/usr/bin/spin" ]
+}
+
+analysis_make() {
+	apt_install "${analysis_packages[@]}"
+	in_root sh -c 'echo "int LLVMFuzzerTestOneInput(void) { return 0; }" |
+		clang -fsanitize=fuzzer,address -x c -o /tmp/fuzzer - && /tmp/fuzzer -runs=1' \
+		>> "$build/setup.log" 2>&1 ||
+		die "clang in build/root cannot build fuzzers; remove build/root and try again"
+	rm -f "$root/tmp/fuzzer"
+}
