@@ -183,6 +183,9 @@ static void check_hosts(struct doctor *doctor)
 			      host->driver[0] ? host->driver : "no driver");
 		else
 			found(doctor, GOOD, "service", NULL, "%s", host->service);
+		if (doctor->options->verbose)
+			found(doctor, NOTE, "other side", "run 'tbstream doctor' there, too",
+			      "the kernel does not show %s's driver and HopIDs", host->name);
 	}
 }
 
@@ -202,6 +205,8 @@ static void check_counters(struct doctor *doctor, const struct stream *stream)
 		const char *advice;
 	} counters[] = {
 		{ "rx_crc_errors", "frames arrived damaged",
+		  "try another cable, and avoid adapters" },
+		{ "rx_lost_frames", "times frames got lost",
 		  "try another cable, and avoid adapters" },
 		{ "rx_overruns", "frames overran their buffer",
 		  "report this: the other side sends longer frames than it may" },
@@ -236,6 +241,10 @@ static void check_stream(struct doctor *doctor, const struct stream *stream)
 		found(doctor, PROBLEM, "stream",
 		      "'tbstream create' with its name, on this host or on the other one",
 		      "%s has no HopIDs, and the other host says none", stream->name);
+	else if (!strcmp(stream->state, "unresponsive"))
+		found(doctor, PROBLEM, "stream",
+		      "look into that host's kernel log, and load " DRIVER_NAME " there again",
+		      "%s: the driver of %s does not answer", stream->name, host->name);
 	else
 		found(doctor, GOOD, "stream", NULL, "%s is %s, receives on HopID %s, transmits on %s",
 		      stream->name, stream->state[0] ? stream->state : "configured",

@@ -73,7 +73,8 @@ static void print(const struct options *options, const struct world *world,
 		  const struct stream *stream, const struct sample *sample)
 {
 	uint64_t errors = counter(stream, "rx_crc_errors") + counter(stream, "rx_overruns") +
-			  counter(stream, "rx_malformed");
+			  counter(stream, "rx_malformed") +
+			  counter(stream, "rx_lost_frames");
 	uint64_t lost = counter(stream, "tx_lost_bytes");
 	const struct host *host = stream_host(world, stream);
 	struct record record = {};

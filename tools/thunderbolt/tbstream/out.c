@@ -249,6 +249,7 @@ enum colour state_colour(const char *state)
 	} colours[] = {
 		{ "absent", COLOUR_WARN },
 		{ "unconfigured", COLOUR_WARN },
+		{ "unresponsive", COLOUR_BAD },
 		{ "open", COLOUR_GOOD },
 		{ "unread", COLOUR_GOOD },
 		{ "draining", COLOUR_GOOD },

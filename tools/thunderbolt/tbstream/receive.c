@@ -12,7 +12,7 @@
 #include "out.h"
 #include "transfer.h"
 
-/* @made says whether the file was not there before */
+/* What was there stays until the stream is open. @made says if nothing was */
 static int open_file(const struct options *options, const char *file, int *fd, bool *made)
 {
 	int flags = O_WRONLY | O_CLOEXEC;
@@ -20,6 +20,10 @@ static int open_file(const struct options *options, const char *file, int *fd, b
 
 	*made = false;
 	if (stat(file, &status)) {
+		if (errno == ENOENT && !strncmp(file, "/dev/", strlen("/dev/"))) {
+			error("there is no device %s", file);
+			return EXIT_NOT_FOUND;
+		}
 		*made = errno == ENOENT;
 		flags |= O_CREAT | O_EXCL;
 	} else if (S_ISREG(status.st_mode)) {
@@ -27,7 +31,6 @@ static int open_file(const struct options *options, const char *file, int *fd, b
 			error("%s is there already; --force replaces it", file);
 			return EXIT_REFUSED;
 		}
-		flags |= O_TRUNC;
 	} else if (S_ISBLK(status.st_mode) && !options->force) {
 		/* Fails if it is mounted or otherwise taken */
 		flags |= O_EXCL;
@@ -59,7 +62,11 @@ static int receive_to(const struct options *options, const char *stream,
 	ret = transfer_open(options, stream, O_RDONLY, transfer, &transfer->in);
 	if (ret)
 		return ret;
-	ret = transfer_copy(transfer);
+	/* Not what a shell has opened, perhaps to append to it */
+	if (transfer->out != STDOUT_FILENO && ftruncate(transfer->out, 0) && errno != EINVAL)
+		ret = transfer_failed(transfer, false, errno);
+	if (!ret)
+		ret = transfer_copy(transfer);
 	close(transfer->in);
 	if (!ret)
 		ret = flush(transfer);

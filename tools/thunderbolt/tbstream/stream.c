@@ -19,6 +19,7 @@ static const char *const parameters[] = {
 static const char *const counters[] = {
 	"sessions", "rx_bytes", "rx_frames", "tx_bytes", "tx_frames", "rx_crc_errors",
 	"rx_overruns", "rx_malformed", "rx_discarded_bytes", "tx_lost_bytes",
+	"rx_lost_frames",
 };
 
 /**

@@ -38,6 +38,7 @@ def test_all_is_well() -> None:
                               "device"}, found
         assert {level for some in found.values() for level, _, _ in some} == {"ok"}, found
         lines = root.run("doctor").stdout.splitlines()
+        assert "does not show" in root.run("-v", "doctor").stdout
         assert len(lines) == 7 and all(line.startswith("ok ") for line in lines), lines
 
 
@@ -106,6 +107,8 @@ def test_streams() -> None:
     with healthy() as root:
         root.stream(state="unconfigured", hopids=(0, 0))
         assert "no HopIDs" in one(root, "stream")[1]
+        root.stream(state="unresponsive")
+        assert "driver of beta does not answer" in one(root, "stream")[1]
         root.stream(state="pondering")
         assert one(root, "stream", 0)[:2] == (
             "ok", "backup is pondering, receives on HopID 9, transmits on 10")
@@ -114,7 +117,7 @@ def test_streams() -> None:
 def test_counters_of_errors() -> None:
     """Each counter of what goes wrong is a warning with advice."""
     counters = ["rx_crc_errors", "rx_overruns", "rx_malformed", "rx_discarded_bytes",
-                "tx_lost_bytes"]
+                "tx_lost_bytes", "rx_lost_frames"]
     with healthy() as root:
         root.stream(**{name: 5 for name in counters})
         warnings = findings(root, 0)["data"]

@@ -98,7 +98,7 @@ class Root:
                 self.write(f"{device}/{key}", text)
             for key in ("sessions", "rx_bytes", "rx_frames", "tx_bytes", "tx_frames",
                         "rx_crc_errors", "rx_overruns", "rx_malformed", "rx_discarded_bytes",
-                        "tx_lost_bytes"):
+                        "tx_lost_bytes", "rx_lost_frames"):
                 self.write(f"{device}/{key}", str(counters.get(key, 0)))
         return base
 

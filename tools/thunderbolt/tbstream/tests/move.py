@@ -120,9 +120,10 @@ def test_no_checksum() -> None:
 def test_receive_does_not_overwrite() -> None:
     """A file that is there is kept, unless --force."""
     with Pipe() as root:
-        root.file.write_bytes(b"precious")
+        root.file.write_bytes(b"precious and long")
+        root.run("receive", "--force", "other", str(root.file), code=3)
         assert "--force" in root.run("receive", "backup", str(root.file), code=4).stderr
-        assert root.file.read_bytes() == b"precious"
+        assert root.file.read_bytes() == b"precious and long"
         writer = root.writes(b"new")
         root.run("receive", "-f", "backup", str(root.file))
         writer.join(30)
@@ -137,6 +138,8 @@ def test_receive_leaves_no_empty_file() -> None:
         assert "but the stream is device 240:0" in root.run(
             "receive", "backup", str(root.file), code=4).stderr
         assert not root.file.exists()
+        # A disk that is not there yet is no reason to fill the memory behind /dev
+        assert "no device" in root.run("receive", "backup", "/dev/nonexistent", code=3).stderr
 
 
 def test_receive_refuses_a_terminal() -> None:
@@ -232,13 +235,14 @@ def test_monitor_counts_and_rates() -> None:
     with Root() as root:
         root.host()
         root.host("gamma", GAMMA, route="3")
-        root.stream(rx_bytes=1000, rx_crc_errors=1, rx_overruns=2, rx_malformed=3)
+        root.stream(rx_bytes=1000, rx_crc_errors=1, rx_overruns=2, rx_malformed=3,
+                    rx_lost_frames=4)
         root.stream("other", GAMMA, 1, "open", GAMMA, tx_bytes=7, tx_lost_bytes=9)
         rows = root.csv("monitor", "-c", "2", "-I", "0.05")
         assert list(rows[0]) == ["time", "stream", "directory", "host", "state", "rx_bytes",
                                  "rx_rate", "tx_bytes", "tx_rate", "rx_errors", "tx_lost_bytes"]
         assert [row["stream"] for row in rows] == ["backup", "other"] * 2
-        assert (rows[0]["rx_errors"], rows[1]["tx_lost_bytes"]) == ("6", "9")
+        assert (rows[0]["rx_errors"], rows[1]["tx_lost_bytes"]) == ("10", "9")
         assert {row["rx_rate"] for row in rows} == {"0"}
 
         lines = root.run("-j", "monitor", "-c", "1", "gamma/other").stdout.splitlines()
