@@ -17,6 +17,7 @@ from .host import Host
 from .lock import LabLock
 from .machine import Machine
 from .module import build_module
+from .patient import Patient, make_initramfs
 from .sim import Cable, CableHandle, Simulator
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
@@ -25,14 +26,18 @@ CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 @dataclass(frozen=True)
 class HostSpec:
     """A host to start. `kernel` is "6.12", "7.3", or "6.12-debug", which the lab
-    builds when it is missing. `driver` None means what the Lab says."""
+    builds when it is missing. `driver` None means what the Lab says. `init` is the
+    program that the kernel starts, such as SYSTEMD; "" is the lab's own."""
     name: str
     kernel: str = "6.12"
     driver: str | None = None
     memory_mib: int = 512
     processors: int = 1
+    init: str = ""
 
 
+PATIENT = "patient"
+SYSTEMD = "/usr/lib/systemd/systemd"
 DEFAULT_HOSTS = (HostSpec("alpha"), HostSpec("beta"))
 
 
@@ -48,13 +53,15 @@ class Lab:
     between port 1 of the first two hosts. profile, lanes (1 or 2) and usb4 (the
     version of the routers, 1 or 2) are the controllers'. simulator False leaves out the
     controllers. tolerate names rules that a stock driver is known to break.
+    recovery names what makes the initramfs (see patient.py) of a host in addition,
+    `patient`, at the other end of the first cable; it needs driver "ours".
     progress is called with one line per step."""
 
     def __init__(self, hosts: Sequence[HostSpec] = DEFAULT_HOSTS, profile: str = "intel",
                  driver: str | None = "ours", net: bool = False,
                  cables: Sequence[Cable] | None = None, lanes: int = 1, usb4: int = 1,
                  simulator: bool = True, shell: bool = False, wait: bool = True,
-                 tolerate: Sequence[str] = (),
+                 tolerate: Sequence[str] = (), recovery: str | None = None,
                  name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
         self.specs = tuple(hosts)
         self.profile = profile
@@ -69,6 +76,8 @@ class Lab:
         self._shell = shell
         self._wait = wait
         self._tolerate = frozenset(tolerate)
+        self._recovery = recovery
+        self._patient: Patient | None = None
         self._progress = progress
         self._sim: Simulator | None = None
         self._expected: re.Pattern[str] | None = None
@@ -83,6 +92,13 @@ class Lab:
         if self._sim is None:
             raise InfrastructureError("this lab has no simulator")
         return self._sim
+
+    @property
+    def patient(self) -> Patient:
+        """The host that is booted into an initramfs."""
+        if self._patient is None:
+            raise InfrastructureError("this lab has no patient")
+        return self._patient
 
     @property
     def cable(self) -> CableHandle:
@@ -121,8 +137,11 @@ class Lab:
         for spec in self.specs:
             nhi = self._sim.socket(spec.name) if self._sim else None
             machine = Machine(spec.name, spec.kernel, spec.memory_mib, spec.processors,
-                              self.directory, sockets, nhi, self._shell)
+                              self.directory, sockets, nhi, self._shell, spec.init)
             self.hosts.append(Host(machine, share, spec.driver or self.driver, self.net))
+        if self._recovery is not None:
+            self._make_patient(self._recovery, modules["6.12"], sockets)
+            stack.callback(self.patient.stop)
         for host in self.hosts:
             self._progress(f"start {host.name}: Linux"
                            f" {paths.kernel_release(host.kernel)}")
@@ -135,7 +154,16 @@ class Lab:
         self._progress(f"booted in {slowest:.1f} s")
         if self._sim is not None:
             self._load(modules)
+        if self._patient is not None:
+            self._patient.wait_ready()
         self.start_seconds = time.monotonic() - self._began
+
+    def _make_patient(self, generator: str, module: Path, sockets: Path) -> None:
+        self._progress(f"make an initramfs by {generator}")
+        initramfs = make_initramfs(generator, module, self.directory)
+        self._patient = Patient(PATIENT, generator, initramfs, self.directory, sockets,
+                                self.sim.socket(PATIENT))
+        self._patient.start()
 
     def _make_directory(self) -> Path:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
@@ -176,6 +204,8 @@ class Lab:
 
     def _start_simulator(self, sockets: Path) -> None:
         names = [spec.name for spec in self.specs]
+        if self._recovery is not None:
+            names.append(PATIENT)
         if self._cable_specs is None:
             self._cable_specs = ([Cable(f"{names[0]}:1", f"{names[1]}:1")]
                                  if len(names) > 1 else [])
@@ -231,6 +261,11 @@ class Lab:
             faults = host.console.new_faults(self._expected)
             if faults:
                 problems.append(f"{host.name}: kernel log:\n" + "\n".join(faults))
+        if self._patient is not None:
+            self._patient.check_alive()
+            faults = self._patient.log.new_faults(self._expected)
+            if faults:
+                problems.append(f"{PATIENT}: kernel log:\n" + "\n".join(faults))
         self._expected = None
         if self._sim is not None:
             counts = self._sim.violations()

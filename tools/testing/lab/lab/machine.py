@@ -34,7 +34,8 @@ class Machine:
     """A running QEMU with the lab's kernel, disks, shared folder and agent."""
 
     def __init__(self, name: str, kernel: str, memory_mib: int, processors: int,
-                 run_dir: Path, socket_dir: Path, nhi_socket: Path | None, shell: bool) -> None:
+                 run_dir: Path, socket_dir: Path, nhi_socket: Path | None, shell: bool,
+                 init: str = "") -> None:
         self.name = name
         self.kernel = kernel
         self.console = run_dir / f"{name}.console"
@@ -45,6 +46,7 @@ class Machine:
         self._processors = processors
         self._nhi_socket = nhi_socket
         self._shell = shell
+        self._init = f"lab.init={init}" if init else ""
         self._child: Child | None = None
         self._qmp: Qmp | None = None
         self._agent: Agent | None = None
@@ -62,11 +64,19 @@ class Machine:
             raise InfrastructureError(f"{self.name}: not started")
         return self._agent
 
+    def _initrd(self) -> Path:
+        return paths.GUEST / f"initrd-{self.kernel}"
+
+    def _parameters(self) -> str:
+        return (f"console=ttyS0 loglevel=7 printk.devkmsg=on panic=0"
+                f" lab.name={self.name} {self._init}")
+
+    def _serial(self) -> str:
+        return f"file,id=serial,path={self.console}"
+
     def _command(self) -> list[str]:
         memory = f"{self._memory_mib}M"
-        append = (f"console=ttyS0 loglevel=7 printk.devkmsg=on panic=0"
-                  f" lab.name={self.name}"
-                  f" {os.environ.get('TBLAB_APPEND', '')}")
+        append = f"{self._parameters()} {os.environ.get('TBLAB_APPEND', '')}"
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-name", self.name, "-msg", "timestamp=on",
@@ -77,14 +87,14 @@ class Machine:
             # With ERMS or FSRM guests copy by "rep movsb", which TCG runs slowly.
             "-cpu", "max,-erms,-fsrm",
             "-kernel", str(paths.GUEST / f"vmlinuz-{self.kernel}"),
-            "-initrd", str(paths.GUEST / f"initrd-{self.kernel}"),
+            "-initrd", str(self._initrd()),
             "-append", append,
             "-drive", f"file={paths.GUEST / 'root.img'},if=virtio,format=raw,snapshot=on",
             "-drive", f"file={data_disk(self.name)},if=virtio,format=raw,snapshot=on",
             "-virtfs", f"local,path={self._run_dir / 'share'},mount_tag=lab,"
                        "security_model=none,multidevs=remap",
             "-device", "virtio-rng-pci",
-            "-chardev", f"file,id=serial,path={self.console}",
+            "-chardev", self._serial(),
             "-serial", "chardev:serial",
             "-qmp", f"unix:{self._sockets}/{self.name}.qmp,server=on,wait=off",
             "-device", "virtio-serial-pci",

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A host that does not boot is backed up from its initramfs, and restored elsewhere.
+
+What is typed is what the user's guide says."""
+
+from lab import HostSpec, Lab
+from tests.tool import install_on, tbstream
+
+LABS = {name: {"hosts": (HostSpec("rescuer"),), "driver": "ours", "recovery": name}
+        for name in ("initramfs-tools", "dracut")}
+
+
+def test_disk_is_backed_up_and_restored(lab: Lab) -> None:
+    """The whole disk, to a file and from that to another disk; all three are equal."""
+    rescuer, patient = lab.hosts[0], lab.patient
+    install_on(lab, rescuer)
+    tbstream(rescuer, "create", "rescue")
+    receiver = rescuer.start("tbstream receive rescue disk.img")
+
+    assert "rror" not in patient.type("udevadm wait /dev/vdb")
+    screen = patient.type("tbstream create rescue")
+    assert "/dev/tbstream0" in screen, screen
+    screen = patient.type("tbstream send rescue /dev/vdb", timeout=120)
+    received = receiver.wait(60)
+    assert received.code == 0, received
+    checksum = received.stderr.split("sha256 ")[1].split()[0]
+    assert f"sha256 {checksum}" in screen and "67108864 bytes" in screen, screen
+    assert "0" == patient.type("echo $?").split("\n")[1].strip()
+
+    rescuer.run("cat disk.img > /dev/vdb", timeout=60)
+    sums = rescuer.run("sha256sum < disk.img; sha256sum < /dev/vdb; rm disk.img", timeout=60).stdout
+    assert sums.split()[::2] == [checksum] * 2, sums
+
+
+def test_disk_is_restored_over_the_cable(lab: Lab) -> None:
+    """The way back: the other host sends what it holds, and reads it again from there."""
+    rescuer, patient = lab.hosts[0], lab.patient
+    install_on(lab, rescuer)
+    tbstream(rescuer, "create", "restore")
+    assert "rror" not in patient.type("udevadm wait /dev/vdb")
+    patient.type("tbstream create restore")
+    sender = rescuer.start("tbstream send restore /dev/vdb")
+    screen = patient.type("tbstream receive restore /dev/vdb", timeout=120)
+    sent = sender.wait(60)
+    assert sent.code == 0, sent
+    checksum = sent.stderr.split("sha256 ")[1].split()[0]
+    assert f"sha256 {checksum}" in screen, screen
+
+    receiver = rescuer.start("tbstream receive restore > /dev/null")
+    assert f"sha256 {checksum}" in patient.type("tbstream send restore /dev/vdb", timeout=120)
+    assert f"sha256 {checksum}" in receiver.wait(60).stderr
