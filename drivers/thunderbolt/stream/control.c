@@ -101,12 +101,13 @@ static int tbstream_control_handle(const void *packet, size_t size, void *data)
 	if (!tbstream_message_unpack(&message, packet, size))
 		return 1;
 
-	guard(spinlock)(&tbstream_control_lock);
+	spin_lock(&tbstream_control_lock);
 	peer = tbstream_control_peer(&message);
 	if (peer) {
 		tbstream_control_deliver(peer, &message);
 		mod_delayed_work(tbstream_wq, &peer->control, 0);
 	}
+	spin_unlock(&tbstream_control_lock);
 	/* Nobody else knows this protocol */
 	return 1;
 }
@@ -543,11 +544,12 @@ void tbstream_control_tell(struct tbstream *stream)
 {
 	struct tbstream_control *control = &stream->control;
 
-	guard(spinlock)(&tbstream_control_lock);
+	spin_lock(&tbstream_control_lock);
 	if (control->peer) {
 		control->news = true;
 		mod_delayed_work(tbstream_wq, &control->peer->control, 0);
 	}
+	spin_unlock(&tbstream_control_lock);
 }
 
 /**
@@ -568,12 +570,13 @@ void tbstream_control_attend(struct tbstream *stream)
 	if (READ_ONCE(control->attentive))
 		return;
 
-	guard(spinlock)(&tbstream_control_lock);
+	spin_lock(&tbstream_control_lock);
 	if (control->peer && !control->attentive) {
 		WRITE_ONCE(control->attentive, true);
 		queue_delayed_work(tbstream_wq, &control->peer->control,
 				   TBSTREAM_ASK_TIME);
 	}
+	spin_unlock(&tbstream_control_lock);
 }
 
 /**
@@ -730,12 +733,13 @@ void tbstream_control_attach(struct tbstream *stream)
 	control->due = jiffies;
 	control->asked = 0;
 
-	guard(spinlock)(&tbstream_control_lock);
+	spin_lock(&tbstream_control_lock);
 	control->peer = stream->peer;
 	control->full = false;
 	control->news = false;
 	control->attentive = false;
 	list_add_tail(&control->list, &stream->peer->endpoints);
+	spin_unlock(&tbstream_control_lock);
 }
 
 /**
@@ -752,9 +756,10 @@ void tbstream_control_detach(struct tbstream *stream)
 
 	tbstream_control_send_now(stream);
 
-	guard(spinlock)(&tbstream_control_lock);
+	spin_lock(&tbstream_control_lock);
 	list_del_init(&control->list);
 	control->peer = NULL;
+	spin_unlock(&tbstream_control_lock);
 }
 
 /**
@@ -767,8 +772,9 @@ void tbstream_control_add_peer(struct tbstream_peer *peer)
 	INIT_DELAYED_WORK(&peer->control, tbstream_control_work);
 	peer->burst_end = jiffies;
 
-	guard(spinlock)(&tbstream_control_lock);
+	spin_lock(&tbstream_control_lock);
 	list_add_tail(&peer->control_list, &tbstream_control_peers);
+	spin_unlock(&tbstream_control_lock);
 }
 
 /**

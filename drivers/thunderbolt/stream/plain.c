@@ -16,7 +16,7 @@
  * @party: The file
  */
 void tbstream_plain_open(struct tbstream_plain *session,
-			   const struct tbstream_party *party)
+			 const struct tbstream_party *party)
 {
 	if (!session->files) {
 		session->owing = false;
@@ -47,7 +47,7 @@ static bool tbstream_party_in_touch(const struct tbstream_plain *session,
  */
 enum tbstream_parting
 tbstream_plain_close(struct tbstream_plain *session,
-		       const struct tbstream_party *party)
+		     const struct tbstream_party *party)
 {
 	session->files--;
 	session->readers -= party->reads;

@@ -74,10 +74,10 @@ struct tbstream_party {
 };
 
 void tbstream_plain_open(struct tbstream_plain *session,
-			   const struct tbstream_party *party);
+			 const struct tbstream_party *party);
 enum tbstream_parting
 tbstream_plain_close(struct tbstream_plain *session,
-		       const struct tbstream_party *party);
+		     const struct tbstream_party *party);
 
 /**
  * tbstream_plain_peer_closed() - Has the peer ended a session since then?
@@ -87,8 +87,7 @@ tbstream_plain_close(struct tbstream_plain *session,
  * Return: true if writes through that file can no longer reach a reader.
  */
 static inline bool
-tbstream_plain_peer_closed(const struct tbstream_plain *session,
-			     u32 joined_at)
+tbstream_plain_peer_closed(const struct tbstream_plain *session, u32 joined_at)
 {
 	return READ_ONCE(session->peer_closes) != joined_at;
 }

@@ -99,8 +99,9 @@
 /*
  * Control messages: XDomain packets of PDF 6 under a protocol UUID of our own, by
  * dword. The first eight are the header of all XDomain packets (struct tb_xdp_header
- * of the core): the length is in dwords and counts from the UUID on. UUIDs and the name are bytes in the order in which they lie in memory, a
- * byte count is its high and its low dword.
+ * of the core): the length is in dwords and counts from the UUID on. UUIDs and the
+ * name are bytes in the order in which they lie in memory, a byte count is its high
+ * and its low dword.
  */
 #define TBSTREAM_CONTROL_UUID \
 	UUID_INIT(0xc18eaf68, 0x2dfe, 0x44b7, \

@@ -101,7 +101,7 @@ static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
 
 /* The same for a frame of a plain peer */
 static void tbstream_rx_arrive_plain(struct tbstream_tunnel *tunnel,
-			       struct tbstream_frame *frame)
+				     struct tbstream_frame *frame)
 {
 	struct tbstream *stream = tunnel->stream;
 	struct tbstream_rx *rx = &tunnel->rx;

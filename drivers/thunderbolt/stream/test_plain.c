@@ -230,7 +230,7 @@ static void writer_after_the_peers_close_can_reach_a_reader(struct kunit *test)
 	young = open_writer(&session);
 	KUNIT_EXPECT_TRUE(test, tbstream_plain_peer_closed(&session, old.joined_at));
 	KUNIT_EXPECT_FALSE(test, tbstream_plain_peer_closed(&session,
-							      young.joined_at));
+							    young.joined_at));
 }
 
 static void peers_close_is_noticed_when_the_number_wraps(struct kunit *test)

@@ -247,8 +247,12 @@ static void tbstream_tunnel_take_down(struct tbstream_tunnel *tunnel)
 
 static bool tbstream_tunnel_recycles(struct tbstream_tunnel *tunnel)
 {
-	guard(spinlock)(&tunnel->lock);
-	return tunnel->recycle;
+	bool recycles;
+
+	spin_lock(&tunnel->lock);
+	recycles = tunnel->recycle;
+	spin_unlock(&tunnel->lock);
+	return recycles;
 }
 
 /* Rings and paths are as wanted, or it has failed for good */

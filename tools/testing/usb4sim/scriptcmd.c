@@ -431,8 +431,9 @@ static struct json_object *take_packets(struct usim_script *script, unsigned int
 
 		add_u64(entry, "pdf", packet->type);
 		add_u64(entry, "port", packet->port);
-		json_object_object_add(entry, "words", json_object_new_string(
-			format_words(packet->word, packet->count)));
+		json_object_object_add(entry, "words",
+				       json_object_new_string(format_words(packet->word,
+									   packet->count)));
 		json_object_array_add(list, entry);
 		script->first_packet = (script->first_packet + 1) % USIM_SCRIPT_QUEUE;
 		script->npackets--;
@@ -463,8 +464,9 @@ static struct json_object *take_frames(struct usim_script *script, unsigned int 
 		add_u64(entry, "eof", USIM_DESC_EOF(frame->attr));
 		add_u64(entry, "crc_error", !!(frame->attr & USIM_DESC_CRC_ERROR));
 		add_u64(entry, "overrun", !!(frame->attr & USIM_DESC_OVERRUN));
-		json_object_object_add(entry, "data", json_object_new_string(
-			format_bytes(frame->data, frame->len)));
+		json_object_object_add(entry, "data",
+				       json_object_new_string(format_bytes(frame->data,
+									   frame->len)));
 		json_object_array_add(list, entry);
 		script->first_frame = (script->first_frame + 1) % USIM_SCRIPT_QUEUE;
 		script->nframes--;
