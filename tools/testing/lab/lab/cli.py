@@ -20,7 +20,7 @@ def _say(text: str) -> None:
 
 
 def command_test(arguments: argparse.Namespace) -> int:
-    tests = find_tests(paths.TESTS, arguments.pattern)
+    tests = find_tests(paths.TESTS, arguments.pattern, arguments.full)
     if arguments.list:
         for test in tests:
             print(test.name)
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
     test = commands.add_parser("test", help="run tests, report in KTAP")
     test.add_argument("pattern", nargs="*", help="glob or part of file.function[lab]")
+    test.add_argument("--full", action="store_true", help="those that take long, too")
     test.add_argument("--list", action="store_true", help="only name the tests")
     test.add_argument("--keep-going", action="store_true", help="the default")
     test.add_argument("--fail-fast", action="store_true", help="stop at the first failure")

@@ -3,7 +3,9 @@
 
 A test file has functions test_*(lab). What lab they need stands in the
 file's LAB (keyword arguments of Lab) or LABS (a name for each of several
-such sets: every test runs in each), or on the function by @lab_config."""
+such sets: every test runs in each), or on the function by @lab_config. A function
+with the attribute full_only runs with --full only. A file's summary() is asked for
+what to print in the end."""
 
 import fnmatch
 import importlib.util
@@ -20,6 +22,8 @@ from .errors import InfrastructureError, LabFailure, SkipTest
 from .lab import Lab
 
 TestFunction = Callable[[Lab], None]
+# What a test file says in the end about its tests, given which of them passed
+Summary = Callable[[dict[str, bool]], str]
 
 
 def lab_config(**config: Any) -> Callable[[TestFunction], TestFunction]:
@@ -36,6 +40,7 @@ class Test:
     name: str
     function: TestFunction
     config: dict[str, Any]
+    summary: Summary | None = None
 
 
 @dataclass
@@ -59,9 +64,10 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def find_tests(directory: Path, patterns: list[str]) -> list[Test]:
+def find_tests(directory: Path, patterns: list[str], full: bool = False) -> list[Test]:
     """Tests whose name "file.function[lab]" matches a pattern: a glob, or
-    part of the name. No pattern means all."""
+    part of the name. No pattern means all. Tests marked full_only are there only
+    if `full`, or under their whole name."""
     tests: list[Test] = []
     for path in sorted(directory.glob("test_*.py")):
         module = _import(path)
@@ -72,10 +78,12 @@ def find_tests(directory: Path, patterns: list[str]) -> list[Test]:
             if hasattr(function, "lab_config"):
                 labs = {"": function.lab_config}
             for variant, config in labs.items():
-                full = f"{path.stem.removeprefix('test_')}.{name.removeprefix('test_')}"
-                full += f"[{variant}]" if variant else ""
-                if not patterns or any(p in full or fnmatch.fnmatch(full, p) for p in patterns):
-                    tests.append(Test(full, function, config))
+                whole = f"{path.stem.removeprefix('test_')}.{name.removeprefix('test_')}"
+                whole += f"[{variant}]" if variant else ""
+                if getattr(function, "full_only", False) and not full and whole not in patterns:
+                    continue
+                if not patterns or any(p in whole or fnmatch.fnmatch(whole, p) for p in patterns):
+                    tests.append(Test(whole, function, config, getattr(module, "summary", None)))
     return tests
 
 
@@ -106,6 +114,7 @@ class Runner:
         self._number = 0
         self._count = len(tests)
         self.tally = Tally()
+        self._results: dict[Summary, dict[str, bool]] = {}
 
     def run(self) -> int:
         """0 all passed, 1 failures, 2 the lab itself does not work."""
@@ -122,6 +131,8 @@ class Runner:
             _say(f"Bail out! {str(error).splitlines()[0]}")
             _say(f"# {self.tally.line()} in {time.monotonic() - began:.0f} s, then the lab failed")
             return 2
+        for summary, results in self._results.items():
+            _comment(summary(results))
         for name in self.tally.failures:
             _comment(f"failed: {name}")
         _say(f"# time: {time.monotonic() - began:.0f} s")
@@ -201,6 +212,8 @@ class Runner:
     def _report(self, test: Test, began: float, problem: BaseException | None, lab: Lab) -> None:
         self._number += 1
         seconds = time.monotonic() - began
+        if test.summary is not None and not isinstance(problem, SkipTest):
+            self._results.setdefault(test.summary, {})[test.name] = problem is None
         if problem is None:
             self.tally.passed += 1
             _say(f"ok {self._number} {test.name} # {seconds:.1f} s")
