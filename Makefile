@@ -71,6 +71,9 @@ packages-check: setup
 lab-check: ## Only the tests on virtual hosts (as root); T="PATTERN..." for some
 	@$(RUN) $(LAB)/tblab test $(T)
 
+torture: ## The complete fault matrix (as root); TBLAB_SEED=N for another one
+	@$(RUN) $(LAB)/tblab test --full fault_matrix
+
 clean: ## Remove what was built, but not the lab's Debian and its downloads
 	@find . \( -path ./.git -o -path ./build \) -prune -o -type f \
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
@@ -97,4 +100,4 @@ help: ## This list
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
 .PHONY: modules install deb kernel demo lab check check-tree setup usb4sim-check kunit style \
-	packages-check lab-check clean distclean help
+	packages-check lab-check torture clean distclean help

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The fault matrix: what happens x at which host x when.
+
+Each field is a session, or one in each direction, that a fault hits. Whatever it is,
+the reader gets what was written and EOF, or the beginning of it and an error; fsync
+and close say 0 only for what the reader gets; every call returns in time; and the next
+session works. Rows, columns and sizes are in matrix/cases.py.
+
+    tblab test fault_matrix                 every second field
+    tblab test --full fault_matrix          all, several times
+    TBLAB_SEED=7 tblab test fault_matrix.drop_at_sender_close_2    one of them"""
+
+import random
+
+from lab import Lab, LabFailure, lab_config
+from tests.matrix.cases import (BREAKING, FAULTS, HARMLESS, INTERRUPT_FAULTS, PLACES, SEED, SIDES,
+                                Case, every_case, is_reduced)
+from tests.matrix.inject import HOPID, inject
+from tests.matrix.recover import recover
+from tests.matrix.session import Session, judge, judge_time
+from tests.streams import AMD, MIXED, Stream, blocked_in, pair, transfer
+
+LAB = MIXED
+
+# Seconds, times lab.scale, in which every call has to return.
+TIMES = {fault: 5.0 for fault in FAULTS} | {fault: 1.0 for fault in INTERRUPT_FAULTS}
+# For processes to start and to be looked at
+MARGIN = 10.0
+# How long the slowest call has taken, in ms, by fault
+SLOWEST: dict[str, float] = {}
+# What the system call sleeps in, for faults that come while it does
+SLEEPS_IN = {"fsync": "tbstream_fsync", "close": "tbstream_flush"}
+
+
+def _sessions(case: Case, streams: tuple[Stream, Stream]) -> list[Session]:
+    """What runs; the first session is the one that is hit."""
+    source, sink = streams
+    plan = case.plan()
+    held = case.by_message and case.place != "start"
+    sessions = [Session(source, sink, plan, case.place, hold=held,
+                        confirm=case.by_message and case.place in ("start", "middle", "last"))]
+    if case.both_ways:
+        # "At the receiver" of the other one: what that host sends is hit
+        sessions.insert(0, Session(sink, source, plan, case.place))
+    return sessions
+
+
+def _start(case: Case, lab: Lab, sessions: list[Session], rng: random.Random) -> None:
+    """Start all of it, and let the fault come in the call that it shall come in."""
+    hit = sessions[0]
+    waits = case.place in SLEEPS_IN and not case.by_message and hit.plan.fits(
+        hit.plan.first if case.place == "fsync" else hit.plan.total)
+    if waits:
+        lab.sim.faults.stall(hit.source.host.name, traffic="data")
+    for session in sessions:
+        session.start(reader_first=rng.random() < 0.5)
+    if waits:
+        assert hit.writer
+        hit.source.host.wait_until(blocked_in(hit.writer, SLEEPS_IN[case.place]), 20)
+        lab.sim.faults.release(hit.source.host.name)
+
+
+def _finish(case: Case, lab: Lab, sessions: list[Session], where: Stream) -> None:
+    """Every call returns in time, and the hosts are made well."""
+    seconds = TIMES[case.fault]
+    if case.fault == "controller_dies":
+        # Its own host may learn of it only when somebody takes the dead one out
+        for session in sessions:
+            session.finish(seconds + MARGIN, but_not_on=where.host)
+        recover(case, lab, where)
+    for session in sessions:
+        session.finish(seconds + MARGIN)
+        session.clean()
+    if case.fault != "controller_dies":
+        recover(case, lab, where)
+
+
+def _judge(case: Case, lab: Lab, sessions: list[Session]) -> None:
+    """What has to be true of this case."""
+    own_host_failed = case.fault == "controller_dies"
+    for session in sessions:
+        judge(session, reader_fails=own_host_failed and case.side == "receiver")
+        if not own_host_failed:
+            judge_time(lab, session, TIMES[case.fault])
+        if case.fault in HARMLESS:
+            assert session.whole, f"nothing may be missing after this\n{session}"
+        SLOWEST[case.fault] = max(SLOWEST.get(case.fault, 0.0), session.slowest["ms"])
+    hit = sessions[0]
+    if case.fault in BREAKING:
+        assert hit.read["errno"] == "EIO", f"the reader was not told\n{hit}"
+
+
+def run(case: Case, lab: Lab) -> None:
+    """One case, from open to the next session."""
+    rng = case.chance("order")
+    ordered = pair(lab, HOPID, ring_size=case.plan().ring_size)
+    source, sink = ordered if rng.random() < 0.5 else ordered[::-1]
+    if case.fault == "controller_dies":
+        # The core says that it cannot reach its hardware any more
+        lab.expect_log("nhi|thunderbolt|ring|MSI|pci")
+    sessions = _sessions(case, (source, sink))
+    hit = sessions[0]
+    if case.by_message and case.place != "start":
+        _start(case, lab, sessions, rng)
+        hit.wait_reached()
+        fault = inject(case, lab, hit, rng)
+        hit.go()
+    else:
+        fault = inject(case, lab, hit, rng)
+        _start(case, lab, sessions, rng)
+    fault.wait(20)
+    _finish(case, lab, sessions, source if case.side == "sender" else sink)
+    _judge(case, lab, sessions)
+    transfer((source, sink), 20000)
+
+
+def summary(results: dict[str, bool]) -> str:
+    """A table of passed and failed cases: a row per fault, a column per place."""
+    columns = [(side, place) for side in SIDES for place in PLACES]
+    lines = [f"fault matrix, TBLAB_SEED={SEED}: passed, and failed behind a \"/\"",
+             f"{'':24}{'at the sender':35}{'at the receiver':35}slowest call",
+             f"{'':24}" + "".join(f"{place:7}" for _, place in columns)]
+    cases = {f"fault_matrix.{case.name}": case for case in every_case()}
+    for fault in FAULTS:
+        line = f"{fault:24}"
+        for side, place in columns:
+            field = [passed for name, passed in results.items()
+                     if (cases[name].fault, cases[name].side, cases[name].place)
+                     == (fault, side, place)]
+            failed = field.count(False)
+            text = f"{field.count(True)}" + (f"/{failed}" if failed else "") if field else "-"
+            line += f"{text:7}"
+        slowest = f"{SLOWEST[fault]:.0f} ms" if fault in SLOWEST else ""
+        lines.append((line + slowest).rstrip())
+    return "\n".join(lines + [f"{len(results)} cases"])
+
+
+def _define(case: Case) -> None:
+    def test(lab: Lab) -> None:
+        try:
+            run(case, lab)
+        except AssertionError as error:
+            raise LabFailure(f"TBLAB_SEED={SEED} {case.plan()}\n{error}") from error
+
+    test.__doc__ = f"The property of all cases holds for {case.name}."
+    setattr(test, "full_only", not is_reduced(case))
+    if case.fault in INTERRUPT_FAULTS and case.variant == 2:
+        lab_config(**AMD)(test)
+    globals()[f"test_{case.name}"] = test
+
+
+for _case in every_case():
+    _define(_case)
