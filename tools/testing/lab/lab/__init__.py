@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Virtual hosts, joined by a simulated USB4 cable, for tests and demos."""
 
+from . import xdomain
 from .deadline import Deadline
 from .errors import (CommandFailed, CommandTimeout, ConditionTimeout,
                      HealthFailure, InfrastructureError, LabFailure, SkipTest)
 from .faults import Frames, Packets
 from .lab import Cable, HostSpec, Lab
 from .runner import lab_config
+from .scripted import ScriptedHost
 
 __all__ = ["Cable", "CommandFailed", "CommandTimeout", "ConditionTimeout",
            "Deadline", "Frames", "HealthFailure", "HostSpec", "InfrastructureError",
-           "Lab", "LabFailure", "Packets", "SkipTest", "lab_config"]
+           "Lab", "LabFailure", "Packets", "ScriptedHost", "SkipTest",
+           "lab_config", "xdomain"]

@@ -226,7 +226,8 @@ class Host:
     def wait_for_peer(self, timeout: float = 30) -> None:
         """Until the peer's XDomain is there, and its services are bound."""
         tests = [f"grep -qs '^DEVTYPE=thunderbolt_xdomain$' {SYSFS}/*/uevent"]
-        tests += [f"s=$(grep -lx {key} {SYSFS}/*/key) && test -e ${{s%/key}}/driver"
+        tests += [f"s=$(grep -lx {key} {SYSFS}/*/key)"
+                  " && for f in $s; do test -e ${f%/key}/driver || exit 1; done"
                   for key in self.peer_keys()]
         self.wait_until(" && ".join(tests), timeout, "peer found and its services bound")
 

@@ -18,6 +18,7 @@ from .lock import LabLock
 from .machine import Machine
 from .module import build_module
 from .patient import Patient, make_initramfs
+from .scripted import ScriptedHost
 from .sim import Cable, CableHandle, Simulator
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
@@ -27,13 +28,15 @@ CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 class HostSpec:
     """A host to start. `kernel` is "6.12", "7.3", or "6.12-debug", which the lab
     builds when it is missing. `driver` None means what the Lab says. `init` is the
-    program that the kernel starts, such as SYSTEMD; "" is the lab's own."""
+    program that the kernel starts, such as SYSTEMD; "" is the lab's own. A scripted
+    host has no machine: it is not in Lab.hosts, but a ScriptedHost in Lab.scripted."""
     name: str
     kernel: str = "6.12"
     driver: str | None = None
     memory_mib: int = 512
     processors: int = 1
     init: str = ""
+    scripted: bool = False
 
 
 PATIENT = "patient"
@@ -63,7 +66,9 @@ class Lab:
                  simulator: bool = True, shell: bool = False, wait: bool = True,
                  tolerate: Sequence[str] = (), recovery: str | None = None,
                  name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
-        self.specs = tuple(hosts)
+        self.specs = tuple(spec for spec in hosts if not spec.scripted)
+        self.scripted: list[ScriptedHost] = []
+        self._scripted_names = [spec.name for spec in hosts if spec.scripted]
         self.profile = profile
         self.driver = driver
         self.net = net
@@ -203,17 +208,20 @@ class Lab:
         return modules
 
     def _start_simulator(self, sockets: Path) -> None:
-        names = [spec.name for spec in self.specs]
+        machines = [spec.name for spec in self.specs]
         if self._recovery is not None:
-            names.append(PATIENT)
+            machines.append(PATIENT)
+        names = machines + self._scripted_names
         if self._cable_specs is None:
             self._cable_specs = ([Cable(f"{names[0]}:1", f"{names[1]}:1")]
                                  if len(names) > 1 else [])
         cables = self._cable_specs
         self._progress(f"start usb4sim: {len(names)} controllers ({self.profile}),"
                        f" {len(cables)} cable{'s' if len(cables) != 1 else ''}")
-        self._sim = Simulator(names, cables, self._sim_options, self.directory, sockets)
+        self._sim = Simulator(machines, cables, self._sim_options, self.directory, sockets,
+                              self._scripted_names)
         self._sim.start()
+        self.scripted = [ScriptedHost(name, self._sim.command) for name in self._scripted_names]
         self.cables = [CableHandle(self._sim, number) for number in range(len(cables))]
 
     def _load(self, modules: dict[str, Path]) -> None:
@@ -278,9 +286,12 @@ class Lab:
             raise HealthFailure("\n".join(problems))
 
     def reset_state(self) -> None:
-        """Undo what a test may have left: faults, processes, streams, a pulled cable."""
+        """Undo what a test may have left: faults, what scripted hosts say, processes,
+        streams, a pulled cable."""
         if self._sim is not None:
             self._sim.faults.clear()
+        for scripted in self.scripted:
+            scripted.reset()
         for host in self.hosts:
             for process in list(host.processes):
                 process.kill()

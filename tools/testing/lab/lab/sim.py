@@ -63,10 +63,10 @@ def build_simulator(run_dir: Path) -> None:
 
 
 class Simulator:
-    """usb4sim with one controller per host name."""
+    """usb4sim with one controller per host name, and scripted hosts."""
 
     def __init__(self, hosts: Sequence[str], cables: Sequence[Cable], options: Sequence[str],
-                 run_dir: Path, socket_dir: Path) -> None:
+                 run_dir: Path, socket_dir: Path, scripted: Sequence[str] = ()) -> None:
         """`options` are appended to each --host, as in "profile=amd"."""
         self.faults = Faults(self.command)
         self.event_log = run_dir / "usb4sim.events"
@@ -76,6 +76,10 @@ class Simulator:
         self._command = [str(paths.SIM_BUILD / "usb4sim")]
         for number, (name, path) in enumerate(self._sockets.items()):
             words = [f"NAME={name}", f"socket={path}", f"uuid-seed={number + 1}",
+                     f"ports={_ports(name, cables)}", *options]
+            self._command += ["--host", ",".join(words)]
+        for number, name in enumerate(scripted, len(hosts)):
+            words = [f"NAME={name}", "kind=script", f"uuid-seed={number + 1}",
                      f"ports={_ports(name, cables)}", *options]
             self._command += ["--host", ",".join(words)]
         for cable in cables:
@@ -114,6 +118,14 @@ class Simulator:
         if done.returncode:
             raise InfrastructureError(f"usb4simctl {' '.join(words)}: {done.stderr.strip()}")
         return json.loads(done.stdout)
+
+    def record(self, file: Path) -> None:
+        """Record frames and control packets, to be read with usb4sim-dump or
+        Wireshark, until stop_recording()."""
+        self.command("record", str(file))
+
+    def stop_recording(self) -> None:
+        self.command("record", "off")
 
     def violations(self) -> dict[str, int]:
         """Counts by rule since the last reset; empty when all is well."""
