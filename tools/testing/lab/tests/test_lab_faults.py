@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The lab itself: faults that a test asks for happen, and end with it."""
 
+import subprocess
 import time
 
-from lab import Frames, InfrastructureError, Lab, Packets
+from lab import Frames, InfrastructureError, Lab, Packets, paths
 from tests.streams import OURS, check_transfer, errnos, io, pair, start_io, steps
 
 LAB = OURS
@@ -99,6 +100,21 @@ def test_controller_dies_and_is_replaced(lab: Lab) -> None:
         host.wait_for_peer(30)
     source, sink = pair(lab)
     check_transfer(source, sink, 10000)
+
+
+def test_recording(lab: Lab) -> None:
+    """What went over the cable can be looked at afterwards."""
+    source, sink = pair(lab)
+    file = lab.directory / "wire.pcapng"
+    lab.sim.record(file)
+    check_transfer(source, sink, 10000)
+    lab.sim.stop_recording()
+    text = subprocess.run([paths.SIM_SOURCE / "usb4sim-dump", file], capture_output=True,
+                          text=True, check=True).stdout
+    wire = [line for line in text.splitlines() if f"> {sink.host.name}:1 frame HopID 9" in line]
+    sizes = [int(line.split(" bytes")[0].split()[-1]) for line in wire if " DATA " in line]
+    assert sum(sizes) == 10000, text
+    assert " CLOSE " in wire[-1], text
 
 
 def test_bad_faults_are_refused(lab: Lab) -> None:
