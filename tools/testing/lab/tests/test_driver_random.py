@@ -4,7 +4,7 @@
 import os
 import random
 
-from lab import Lab
+from lab import Frames, Lab
 from tests.streams import OURS, Stream, check_transfer, io, pair, start_io, steps
 
 LAB = OURS
@@ -15,12 +15,13 @@ ROUNDS = 25
 def _killed(rng: random.Random, source: Stream, sink: Stream, seed: int) -> None:
     """One of the two ends, or both, is killed somewhere in the middle."""
     total = rng.randrange(1 << 20, 32 << 20)
-    some = sink.count("rx_bytes") + rng.randrange(1, 500000)
+    start = sink.count("rx_bytes")
+    accepted = source.count("tx_bytes")
     reader = start_io(sink.host, f"seed={seed}", sink.opened("r"), "read=eof:random=30000")
     writer = start_io(source.host, f"seed={seed}", source.opened("w"),
                       f"write={total}:random=30000", "close")
     victims = rng.choice(([reader], [writer], [reader, writer], [writer, reader]))
-    sink.wait_count("rx_bytes", some, 20)
+    sink.wait_count("rx_bytes", start + rng.randrange(1, 500000), 20)
     for victim in victims:
         victim.kill()
     if writer in victims:
@@ -28,25 +29,37 @@ def _killed(rng: random.Random, source: Stream, sink: Stream, seed: int) -> None
     else:
         done = steps(writer.wait(20))
         assert done[2]["errno"] in (None, "EPIPE"), done
+        # Who was told of no error can rely on it.
+        assert (done[2]["errno"] or done[3]["errno"] or
+                sink.count("rx_bytes") - start == total), (done, sink.count("rx_bytes") - start)
     if reader in victims:
         reader.wait(10)
     else:
         done = steps(reader.wait(20))
         assert not done[2]["errno"] and done[2]["eof"] and "mismatch" not in done[2], done
+        accepted = source.count("tx_bytes") - accepted
+        assert done[2]["ret"] == accepted, f"accepted {accepted} bytes, received {done[2]}"
 
 
 def _damaged(lab: Lab, rng: random.Random, source: Stream, sink: Stream, seed: int) -> None:
-    """A frame of the session is damaged: no byte behind it, and no EOF."""
+    """A frame of the session is damaged or lost: no byte behind it, and no EOF."""
     total = rng.randrange(100000, 4 << 20)
-    lab.sim.command(rng.choice(("corrupt", "overrun")), sink.host.name, "1", "hopid=9")
+    faults = lab.sim.faults
+    fault = rng.choice((faults.corrupt, faults.overrun, faults.drop))
+    # So many full frames there are at least; and the end, now and then.
+    frames = Frames(receiver=sink.host.name, hopid=9, nth=rng.randrange(1, total // 4096))
+    if not rng.randrange(4):
+        frames = Frames(receiver=sink.host.name, hopid=9, eof=3)
     reader = start_io(sink.host, f"seed={seed}", sink.opened("r"), "read=eof:random=30000",
                       "await=/tmp/ended,30000", "close")
+    hit = fault(frames)
     done = io(source.host, f"seed={seed}", source.opened("w"), f"write={total}:random=30000",
               "close")
-    assert not done[2]["errno"] and not done[3]["errno"], done
+    assert hit.hits() == 1, hit.state()
+    assert done[2]["errno"] in (None, "EIO") and done[3]["errno"] == "EIO", done
     sink.host.run("touch /tmp/ended")
     done = steps(reader.wait(10))
-    assert done[2]["errno"] == "EIO" and "mismatch" not in done[2], done
+    assert done[2]["errno"] == "EIO" and not done[2]["eof"] and "mismatch" not in done[2], done
     sink.host.run("rm /tmp/ended")
 
 
