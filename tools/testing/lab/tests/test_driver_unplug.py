@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: the cable is pulled and plugged in again."""
 
+import time
+
 from lab import Lab
 from tests.streams import (OURS, Stream, blocked_in, check_transfer, errnos, good, io, pair,
                            prepare, start_io, steps, transfer)
@@ -38,43 +40,64 @@ def test_unplug_during_a_transfer(lab: Lab) -> None:
 
 
 def test_unplug_wakes_everybody(lab: Lab) -> None:
-    """Blocked read, write, close and poll end; a blocked open waits for the peer."""
+    """Blocked read, write, fsync, close and poll end within a second; a blocked open waits."""
     alpha, beta = prepare(lab)
     idle = pair(lab, hopid=9)
     full = pair(lab, hopid=10, ring_size=32)
+    closing = pair(lab, hopid=11, ring_size=32)
     waits = Stream(alpha, "waits")
-    reader = start_io(alpha, idle[0].opened("r"), "read=eof", "poll=in,0", "await=/tmp/back,60000",
-                      "read1=1", "poll=in,0", "close")
-    poller = start_io(beta, idle[1].opened("r"), "poll=in,60000", "read1=1", "close")
-    writer = start_io(alpha, full[0].opened("w"), "write=1m", "await=/tmp/back,60000", "write1=1",
+    later = "await=/tmp/back,60000"
+    stuck = [start_io(beta, s[1].opened("r"), later, "close") for s in (full, closing)]
+    reader = start_io(alpha, idle[0].opened("r"), "read=eof", "touch=/tmp/woke1", "poll=in,0",
+                      later, "read1=1", "poll=in,0", "close")
+    poller = start_io(beta, idle[1].opened("r"), "poll=in,60000", "touch=/tmp/woke1", "read1=1",
+                      "close")
+    syncer = start_io(alpha, full[0].opened("w"), "write=200k", "fsync", "touch=/tmp/woke2")
+    closer = start_io(alpha, closing[0].opened("w"), "write=200k", "close", "touch=/tmp/woke3")
+    alpha.wait_until(blocked_in(syncer, "tbstream_fsync"), 10)
+    writer = start_io(alpha, full[0].opened("w"), "write=1m", "touch=/tmp/woke4", later, "write1=1",
                       "poll=out,0", "fsync", "close")
     opener = start_io(alpha, waits.opened("r"), "read=eof", "close")
     for host, process, function in ((alpha, reader, "tbstream_read_iter"), (beta, poller, "poll"),
+                                    (alpha, closer, "tbstream_flush"),
                                     (alpha, writer, "tbstream_write_iter"),
                                     (alpha, opener, "tbstream_open")):
         host.wait_until(blocked_in(process, function), 10)
+
+    began = time.monotonic()
     lab.cable.unplug()
+    alpha.wait_until("set -- /tmp/woke?; [ $# = 4 ]", AT_WORST, "everybody is awake")
+    beta.wait_until("test -e /tmp/woke1", AT_WORST, "the poller is awake")
+    took = time.monotonic() - began
+    assert took < 1.0 * lab.scale, f"the last call returned {took:.2f} s after the unplug"
+
     done = steps(poller.wait(AT_WORST))
-    assert "hup" in done[1]["events"] and done[2]["errno"] == "ENXIO", done
+    assert "hup" in done[1]["events"] and done[3]["errno"] == "ENXIO", done
+    for process in (syncer, closer):
+        assert errnos(steps(process.wait(10))) == [None, None, "EIO", None]
     for stream in (idle[0], full[0]):
         stream.wait_state("absent", AT_WORST)
     replug(lab)
     # What was open then stays dead, although the peer is back.
-    alpha.run("touch /tmp/back")
+    for host in lab.hosts:
+        host.run("touch /tmp/back")
     done = steps(reader.wait(AT_WORST))
-    assert errnos(done) == [None, "ENXIO", None, None, "ENXIO", None, None], done
-    assert "hup" in done[2]["events"] and "hup" in done[5]["events"], done
+    assert errnos(done) == [None, "ENXIO", None, None, None, "ENXIO", None, None], done
+    assert "hup" in done[3]["events"] and "hup" in done[6]["events"], done
     done = steps(writer.wait(AT_WORST))
-    assert done[1]["errno"] == done[3]["errno"] == "ENXIO" and done[5]["errno"] == "EIO", done
-    assert "hup" in done[4]["events"], done
-    alpha.run("rm /tmp/back")
+    assert done[1]["errno"] == done[4]["errno"] == "ENXIO" and done[6]["errno"] == "EIO", done
+    assert "hup" in done[5]["events"], done
+    for process in stuck:
+        process.wait(10)
+    for host in lab.hosts:
+        host.run("rm /tmp/back /tmp/woke?")
 
     assert opener.poll() is None, "an open that waits for its peer gave up"
     there = Stream(beta, "waits").set(in_hopid=12, out_hopid=12)
     good(io(beta, there.opened("w"), "write=1000", "close"))
     assert good(steps(opener.wait(15)))[1]["ret"] == 1000
-    transfer(idle)
-    transfer(full)
+    for streams in (idle, full, closing):
+        transfer(streams)
 
 
 def test_received_bytes_survive_unplug(lab: Lab) -> None:
