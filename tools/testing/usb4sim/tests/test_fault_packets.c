@@ -148,7 +148,7 @@ TEST(delay, "a late packet is overtaken by others")
 TEST(delays, "late packets come in the order of their times")
 {
 	pair_start(host, &sim, NULL);
-	fault_add(&sim, "delay on=xdomain from=alpha ms=300");
+	fault_add(&sim, "delay on=xdomain from=alpha ms=2000");
 	fault_add(&sim, "delay on=xdomain from=alpha nth=2 ms=100");
 	send(a, 1);
 	send(a, 2);
@@ -187,7 +187,7 @@ TEST(reorder_alone, "a packet without a next one comes all the same")
 TEST(unplug_loses_held, "packets that are held back do not survive the cable")
 {
 	pair_start(host, &sim, NULL);
-	fault_add(&sim, "delay on=xdomain from=alpha ms=400");
+	fault_add(&sim, "delay on=xdomain from=alpha ms=60000");
 	send(a, 1);
 	CHECK_EQ(fault_counter(&sim, "alpha", "delay"), 1);
 	faults_run(&sim, "unplug");
@@ -196,7 +196,9 @@ TEST(unplug_loses_held, "packets that are held back do not survive the cable")
 	CHECK_BECOMES(ctl_events(b, false) > 1);
 	send(a, 2);
 	CHECK_EQ(take(b), 2);
-	CHECK(!BECOMES_IN(ctl_take(b, PDF_XDOMAIN_REQ, &(struct packet){ }), 450));
+	/* Whatever were still held would go on now. */
+	faults_run(&sim, "faults clear");
+	CHECK(quiet(b));
 	stop();
 }
 
