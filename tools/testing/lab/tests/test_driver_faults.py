@@ -152,6 +152,18 @@ def test_lost_frame_at_any_place(lab: Lab) -> None:
         check_transfer(source, sink, 5000, seed=70 + place)
 
 
+def test_eight_lost_frames(lab: Lab) -> None:
+    """As many lost frames as the counter can count are noticed at the end: no EOF."""
+    source, sink = pair(lab)
+    reader = sink.host.start(f"cat {sink.device} > /dev/null")
+    lost = lab.sim.faults.drop(sent_to(sink, eof=2, nth=3, count=8))
+    done = io(source.host, source.opened("w"), "write=81920:4096", "close")
+    assert errnos(done) == [None, None, "EIO"] and lost.hits() == 8, (done, lost.state())
+    result = reader.wait(10)
+    assert result.code == 1 and "Input/output error" in result.stderr, result
+    check_transfer(source, sink, 5000, seed=69)
+
+
 def test_other_stream_goes_on(lab: Lab) -> None:
     """An error in one stream does not touch another."""
     source, sink = pair(lab, hopid=9)
