@@ -47,41 +47,66 @@ def test_rmdir_while_blocked(lab: Lab) -> None:
 
 
 def test_rmdir_while_closing(lab: Lab) -> None:
-    """rmdir ends a close that waits, with EIO, and a drain, at once."""
-    source, sink = pair(lab)
-    writer = start_io(source.host, source.opened("w"), "write=100000", "close")
-    source.host.wait_until(blocked_in(writer, "tbstream_flush"), 10)
-    source.remove()
-    done = steps(writer.wait(5))
-    assert done[2]["errno"] == "EIO", done
-    sink.remove()
-
-    source, sink = pair(lab)
-    writer = start_io(source.host, source.opened("w"), "write=100000", "touch=/tmp/written",
-                      "await=/tmp/never,60000")
-    source.host.wait_until("test -e /tmp/written", 10)
-    writer.kill()
-    source.wait_state("draining")
-    source.remove()
-    sink.remove()
-    tunnels_balance(source.host)
-    source.host.run("rm /tmp/written")
+    """rmdir ends a close that waits, with EIO, and a drain, at once; the reader gets EIO."""
+    for killed in (False, True):
+        source, sink = pair(lab, ring_size=32)
+        reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
+        writer = start_io(source.host, source.opened("w"), "write=200k", "close")
+        source.host.wait_until(blocked_in(writer, "tbstream_flush"), 10)
+        if killed:
+            writer.kill()
+            writer.wait(5)
+            source.wait_state("draining")
+        source.remove()
+        if not killed:
+            assert steps(writer.wait(5))[2]["errno"] == "EIO"
+        sink.host.run("touch /tmp/go")
+        done = steps(reader.wait(10))[2]
+        assert done["errno"] == "EIO" and "mismatch" not in done, done
+        assert 0 < done["ret"] < 200 << 10, done
+        sink.remove()
+        tunnels_balance(source.host)
+        sink.host.run("rm /tmp/go")
 
 
 def test_peer_removes_its_stream(lab: Lab) -> None:
-    """The other side's rmdir in mid-stream is an error or EOF here, never a hang."""
+    """The other side's rmdir in mid-stream is known here at once."""
+    source, sink = pair(lab)
+    for reading in (True, False):
+        start = sink.count("rx_bytes")
+        reader = start_io(sink.host, sink.opened("r"),
+                          *(["read=eof"] if reading else ["read=2m", "await=/tmp/never,60000"]))
+        writer = start_io(source.host, source.opened("w"), "write=100g", "write1=1", "close")
+        sink.wait_count("rx_bytes", start + (1 << 20))
+        sink.remove()
+        if reading:
+            assert steps(reader.wait(5))[1]["errno"] == "ENODEV"
+        done = steps(writer.wait(5))
+        assert done[1]["errno"] in ("EPIPE", "EIO") and done[1]["errno"] == done[2]["errno"], done
+        assert done[3]["errno"] == "EIO", done
+        reader.kill()
+        reader.wait(5)
+        sink = Stream(sink.host, sink.name).set(in_hopid=9, out_hopid=9)
+        transfer((source, sink))
+
+
+def test_peer_removes_the_stream_it_writes(lab: Lab) -> None:
+    """When the writer's stream is removed the reader gets what has arrived, then EIO."""
     source, sink = pair(lab)
     start = sink.count("rx_bytes")
-    reader = start_io(sink.host, sink.opened("r"), "read=eof")
-    writer = start_io(source.host, source.opened("w"), "write=100g")
-    sink.wait_count("rx_bytes", start + (1 << 20))
-    sink.remove()
-    assert steps(reader.wait(5))[1]["errno"] == "ENODEV"
-    # This peer cannot say more than nothing: the writer waits, and can be killed.
-    writer.kill()
-    assert writer.wait(5).code == 137
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
+    writer = start_io(source.host, source.opened("w"), "write=50000", "fsync", "write1=1",
+                      "await=/tmp/never,60000")
+    sink.wait_count("rx_bytes", start + 50000)
     source.remove()
-    transfer(pair(lab))
+    sink.host.run("touch /tmp/go")
+    done = steps(reader.wait(5))[2]
+    assert done["errno"] == "EIO" and done["ret"] in (50000, 50001), done
+    assert "mismatch" not in done, done
+    writer.kill()
+    writer.wait(5)
+    sink.host.run("rm /tmp/go")
+    transfer((Stream(source.host, source.name).set(in_hopid=9, out_hopid=9), sink))
 
 
 def test_open_file_outlives_its_directory(lab: Lab) -> None:
@@ -163,11 +188,11 @@ def test_controller_unbound(lab: Lab) -> None:
     done = steps(reader.wait(10))
     assert done[1]["errno"] == "ENXIO", done
     sink.wait_state("absent", 10)
-    # The other side learns of it when the router is reset at the next bind.
+    # It has said so: the other side need not wait for what the next bind does to its router.
+    done = steps(writer.wait(10))
+    assert done[1]["errno"] in ("EPIPE", "EIO") and done[2]["errno"] == "EIO", done
     beta.run(f"echo {device} > {driver}/bind && echo on > {driver}/{device}/power/control",
              timeout=30)
-    done = steps(writer.wait(20))
-    assert done[1]["errno"] == "ENXIO", done
     for host in lab.hosts:
         host.wait_for_peer(40)
     transfer((source, sink))
