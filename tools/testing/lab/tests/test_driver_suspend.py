@@ -36,22 +36,46 @@ def test_received_bytes_survive_suspend(lab: Lab) -> None:
 
 
 def test_unsent_bytes_are_an_error_after_suspend(lab: Lab) -> None:
-    """A writer whose bytes cannot leave gets an error; waiting opens sleep on."""
+    """What cannot arrive before the machine sleeps fails; anything else goes on."""
     full = pair(lab, hopid=9, ring_size=32)
     idle = pair(lab, hopid=10)
+    going = pair(lab, hopid=11)
+    coming = going[::-1]
     transfer(idle)
-    alpha = full[0].host
+    alpha, beta = full[0].host, full[1].host
     lone = nowhere(alpha)
     writer = start_io(alpha, full[0].opened("w"), "write=1m", "close")
+    reader = start_io(beta, full[1].opened("r"), "await=/tmp/go,120000", "read=eof", "close")
     opener = start_io(alpha, lone.opened("r"))
     alpha.wait_until(blocked_in(writer, "tbstream_write_iter"), 10)
     alpha.wait_until(blocked_in(opener, "tbstream_open"), 10)
+    # One session in each direction in which nothing is on its way when it sleeps
+    readers = [start_io(s[1].host, s[1].opened("r"), "read=eof", "close")
+               for s in (going, coming)]
+    writers = [start_io(s[0].host, s[0].opened("w"), "write=30000", "fsync", "touch=/tmp/synced",
+                        "await=/tmp/go,120000", "write=30000", "close") for s in (going, coming)]
+    for host in lab.hosts:
+        host.wait_until("test -e /tmp/synced", 20)
+    arrived = full[1].count("rx_bytes")
+
     alpha.suspend_resume()
     done = steps(writer.wait(20))
-    assert done[1]["errno"] in ("EIO", "ENXIO") and done[2]["errno"] == "EIO", done
+    assert done[1]["errno"] == "EIO" and done[2]["errno"] == "EIO", done
     assert opener.poll() is None, "an open that waits for its peer gave up"
     lone.remove()
     assert errnos(steps(opener.wait(10))) == ["ENODEV"]
     awake(lab)
+    for host in lab.hosts:
+        host.run("touch /tmp/go")
+    done = steps(reader.wait(20))[2]
+    assert done["errno"] == "EIO" and "mismatch" not in done, done
+    assert done["ret"] >= arrived > 0, f"{arrived} bytes had arrived: {done}"
+    for process in writers:
+        good(steps(process.wait(20)))
+    for process in readers:
+        done = good(steps(process.wait(20)))[1]
+        assert done["ret"] == 60000 and done["eof"], done
+    for host in lab.hosts:
+        host.run("rm /tmp/go /tmp/synced")
     transfer(idle)
     transfer(full)
