@@ -28,6 +28,9 @@ CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 TRACING = "/sys/kernel/tracing"
 TBSTREAM_IO = "/usr/local/bin/tbstream_io"
 
+# The protocol of control messages between two of ours.
+CONTROL = "c18eaf68-2dfe-44b7-a712-702265e365b4"
+
 # Any UUID that no host of the lab has.
 NOBODY = "00000000-1111-2222-3333-444444444444"
 
