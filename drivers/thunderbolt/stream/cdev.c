@@ -462,8 +462,11 @@ static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 	return min(state, 0);
 }
 
-/* The file does not write any more. True if that is what ended its session. */
-static bool tbstream_leave(struct tbstream_file *file)
+/*
+ * The file does not write any more. @keep: if nothing was written, the peer shall see
+ * that nothing when it reads. True if that is what ended its session.
+ */
+static bool tbstream_leave(struct tbstream_file *file, bool keep)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
@@ -475,9 +478,7 @@ static bool tbstream_leave(struct tbstream_file *file)
 		file->left = true;
 		last = file->outgoing->writers == 1 &&
 		       file->outgoing->state == TBSTREAM_OUT_OPEN;
-		/* Who only writes means the end of nothing, too */
-		todo = tbstream_sender_leave(&tx->sender, file->outgoing,
-					     !file->party.reads);
+		todo = tbstream_sender_leave(&tx->sender, file->outgoing, keep);
 		tbstream_tx_close_due(tunnel);
 	}
 	spin_unlock(&tx->lock);
@@ -494,8 +495,11 @@ static bool tbstream_flush_target(struct tbstream_file *file,
 	*target = tbstream_confirm_target(file);
 	if (!file->tunnel->control)
 		return true;
-	/* The last writer's bytes are safe when the reader will see their end */
-	if (tbstream_leave(file) && target->bytes)
+	/*
+	 * The last writer's bytes are safe when the reader will see their end. Who only
+	 * writes and closes without a byte means that, too.
+	 */
+	if (tbstream_leave(file, !file->party.reads) && target->bytes)
 		target->bytes = U64_MAX;
 	return target->bytes;
 }
@@ -916,7 +920,8 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	mutex_lock(&tbstream_lock);
 	if (file->party.reads && tunnel->plain.readers == 1)
 		tbstream_rx_abandon(tunnel);
-	tbstream_leave(file);
+	/* Killed, or a copy of the file was closed last: no end of nothing is meant */
+	tbstream_leave(file, false);
 	parting = tbstream_plain_close(&tunnel->plain, &file->party);
 	tbstream_tunnel_part(tunnel, parting);
 	mutex_unlock(&tbstream_lock);
