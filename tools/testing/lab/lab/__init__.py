@@ -9,8 +9,9 @@ from .faults import Frames, Packets
 from .lab import Cable, HostSpec, Lab
 from .runner import lab_config
 from .scripted import ScriptedHost
+from .table import Table
 
 __all__ = ["Cable", "CommandFailed", "CommandTimeout", "ConditionTimeout",
            "Deadline", "Frames", "HealthFailure", "HostSpec", "InfrastructureError",
-           "Lab", "LabFailure", "Packets", "ScriptedHost", "SkipTest",
+           "Lab", "LabFailure", "Packets", "ScriptedHost", "SkipTest", "Table",
            "lab_config", "xdomain"]

@@ -12,6 +12,7 @@
  *   seed=N		which pattern, from its beginning
  *   write=BYTES[:SIZE,...|:random=MAX]	until all is written or an error
  *   read=BYTES|eof[:SIZE,...|:random=MAX]	until all is read, EOF or an error
+ *   read-idle=MS	until EOF, an error, or nothing has come for so long
  *   read1=SIZE  write1=SIZE	one call; "write1=0" writes nothing
  *   read-nowait=SIZE  write-nowait=SIZE	one call with RWF_NOWAIT
  *   late-read=SIZE,FILE,GO,MS  late-write=...	one call whose memory is not there:
@@ -285,26 +286,29 @@ static void check_incoming(size_t length, struct result *result)
 	result->moved += length;
 }
 
+/* One call; true when more may be read */
+static bool read_some(size_t size, struct result *result)
+{
+	ssize_t count = read(device, incoming.buffer, size);
+
+	result->calls++;
+	if (count < 0)
+		result->error = errno;
+	else if (!count && size)
+		result->eof = true;
+	else
+		check_incoming(count, result);
+	return !result->error && !result->eof && !result->mismatch;
+}
+
 static void read_bytes(unsigned long long total, struct result *result)
 {
 	while ((unsigned long long)result->moved < total) {
 		size_t size = sizes_next(&incoming.sizes);
-		ssize_t count;
 
 		if (size > total - result->moved)
 			size = total - result->moved;
-		count = read(device, incoming.buffer, size);
-		result->calls++;
-		if (count < 0) {
-			result->error = errno;
-			return;
-		}
-		if (!count && size) {
-			result->eof = true;
-			return;
-		}
-		check_incoming(count, result);
-		if (result->mismatch)
+		if (!read_some(size, result))
 			return;
 	}
 }
@@ -318,6 +322,19 @@ static void step_read(const char *argument, struct result *result)
 		total = parse_bytes(argument, &rest);
 	parse_sizes(&incoming.sizes, rest);
 	read_bytes(total, result);
+}
+
+static void step_read_idle(const char *argument, struct result *result)
+{
+	struct pollfd entry = { .fd = device, .events = POLLIN };
+	int timeout = parse_bytes(argument, NULL);
+	int ready;
+
+	do {
+		ready = poll(&entry, 1, timeout);
+		if (ready < 0)
+			result->error = errno;
+	} while (ready > 0 && read_some(BUFFER_SIZE, result));
 }
 
 static void read_once(const char *argument, int flags, struct result *result)
@@ -852,6 +869,7 @@ static const struct {
 	{ "write", step_write },
 	{ "write1", step_write1 },
 	{ "read", step_read },
+	{ "read-idle", step_read_idle },
 	{ "read1", step_read1 },
 	{ "read-nowait", step_read_nowait },
 	{ "write-nowait", step_write_nowait },
