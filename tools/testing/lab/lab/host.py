@@ -223,11 +223,12 @@ class Host:
         """Keys of the services that this host wants from its peer."""
         return (["stream"] if self.driver else []) + (["network"] if self.net else [])
 
-    def wait_for_peer(self, timeout: float = 30) -> None:
-        """Until the peer's XDomain is there, and its services are bound."""
-        tests = [f"grep -qs '^DEVTYPE=thunderbolt_xdomain$' {SYSFS}/*/uevent"]
-        tests += [f"s=$(grep -lx {key} {SYSFS}/*/key)"
-                  " && for f in $s; do test -e ${f%/key}/driver || exit 1; done"
+    def wait_for_peer(self, timeout: float = 30, peers: int = 1) -> None:
+        """Until so many peers' XDomains are there, and their services are bound."""
+        tests = [f"[ $(grep -ls '^DEVTYPE=thunderbolt_xdomain$' {SYSFS}/*/uevent | wc -l)"
+                 f" -ge {peers} ]"]
+        tests += [f"[ $(for k in $(grep -lsx {key} {SYSFS}/*/key); do"
+                  f" [ ! -e ${{k%/key}}/driver ] || echo $k; done | wc -l) -ge {peers} ]"
                   for key in self.peer_keys()]
         self.wait_until(" && ".join(tests), timeout, "peer found and its services bound")
 

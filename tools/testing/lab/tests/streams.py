@@ -20,9 +20,6 @@ BOTH_NEW = _labs("7.3", "7.3")
 MIXED = _labs("6.12", "7.3")
 AMD = _labs("6.12", "6.12", profile="amd")
 WITH_NET = _labs("6.12", "6.12", net=True)
-WITH_STOCK = {"hosts": (HostSpec("alpha", kernel="6.12", driver="ours"),
-                        HostSpec("beta", kernel="7.3", driver="stock")),
-              "profile": "intel", "driver": "ours"}
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 TRACING = "/sys/kernel/tracing"
@@ -39,9 +36,8 @@ _names = (f"t{number}" for number in itertools.count(1))
 
 # tbstream_io ----------------------------------------------------------
 
-def prepare(lab: Lab) -> tuple[Host, Host]:
-    """The two hosts, with tbstream_io installed and tunnels being traced."""
-    alpha, beta = lab.hosts
+def prepare(lab: Lab) -> tuple[Host, ...]:
+    """The hosts, with tbstream_io installed and tunnels being traced."""
     if not hasattr(lab, "prepared"):
         output = paths.BUILD / "selftests"
         source = paths.PROJECT / "tools/testing/selftests/thunderbolt"
@@ -52,7 +48,7 @@ def prepare(lab: Lab) -> tuple[Host, Host]:
             host.run(f"chmod 755 {TBSTREAM_IO}")
             trace_tunnels(host)
         setattr(lab, "prepared", True)
-    return alpha, beta
+    return tuple(lab.hosts)
 
 
 def trace_tunnels(host: Host) -> None:
