@@ -22,21 +22,26 @@ def wait_mirrored(left: Stream, right: Stream, timeout: float = 12) -> None:
             f"{left.name}: expected mirrored HopIDs, got {left.hopids()} and {right.hopids()}"
 
 
+def wait_automatic(stream: Stream, hopid: int, timeout: float = 10) -> None:
+    """Until -1 chooses this HopID both ways. What the peer advertised for earlier
+    streams is avoided until its next properties have been read, so the choice is
+    made again; a HopID that is never given back stays in the way until the deadline."""
+    deadline = Deadline(timeout)
+    while stream.set(in_hopid=-1, out_hopid=-1).hopids() != (hopid, hopid):
+        assert not deadline.expired, \
+            f"{stream.name}: expected {hopid} and {hopid}, got {stream.hopids()}"
+        stream.set(in_hopid=0, out_hopid=0)
+
+
 def test_automatic_starts_at_9(lab: Lab) -> None:
     """-1 takes the lowest free HopID from 9 on and shows it; 0 frees it."""
     alpha, _ = prepare(lab)
-    one = Stream(alpha, "auto1").set(in_hopid=-1, out_hopid=-1)
-    # What the peer advertised for earlier streams is avoided as long as it lasts.
-    deadline = Deadline(10)
-    while one.hopids() != (9, 9):
-        assert not deadline.expired, f"expected 9 and 9, got {one.hopids()}"
-        one.set(in_hopid=0, out_hopid=0).set(in_hopid=-1, out_hopid=-1)
-    two = Stream(alpha, "auto2").set(in_hopid=-1, out_hopid=-1)
-    assert two.hopids() == (10, 10), two.hopids()
+    one, two, three = (Stream(alpha, name) for name in ("auto1", "auto2", "auto3"))
+    wait_automatic(one, 9)
+    wait_automatic(two, 10)
     one.set(in_hopid=0, out_hopid=0)
     assert one.hopids() == (0, 0), one.hopids()
-    three = Stream(alpha, "auto3").set(in_hopid=-1, out_hopid=-1)
-    assert three.hopids() == (9, 9), three.hopids()
+    wait_automatic(three, 9)
 
 
 def test_manual_is_exact_or_busy(lab: Lab) -> None:
