@@ -540,6 +540,14 @@ int tbstream_frames_alloc(struct tbstream_tunnel *tunnel);
 void tbstream_frames_free(struct tbstream_tunnel *tunnel);
 int tbstream_rings_start(struct tbstream_tunnel *tunnel);
 void tbstream_rings_stop(struct tbstream_tunnel *tunnel);
+void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
+
+/* rx.c */
+void tbstream_rx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
+			  bool canceled);
+void tbstream_rx_start_poll(void *data);
+void tbstream_rx_poll_work(struct work_struct *work);
+void tbstream_rx_post(struct tbstream_tunnel *tunnel);
 void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
 void tbstream_rx_spin(struct tbstream_tunnel *tunnel);
 void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
@@ -550,6 +558,10 @@ void tbstream_rx_skip(struct tbstream_tunnel *tunnel);
 void tbstream_rx_tear(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_data(struct tbstream_tunnel *tunnel);
+
+/* tx.c */
+void tbstream_tx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
+			  bool canceled);
 void tbstream_tx_reap(struct tbstream_tunnel *tunnel);
 bool tbstream_tx_post(struct tbstream_file *file, u32 length);
 void tbstream_tx_close(struct tbstream_tunnel *tunnel);
@@ -560,7 +572,6 @@ bool tbstream_tx_unconfirmed(struct tbstream_tunnel *tunnel);
 u32 tbstream_tx_outstanding(struct tbstream_tunnel *tunnel);
 void tbstream_tx_forsake(struct tbstream_tunnel *tunnel);
 bool tbstream_tx_stale(struct tbstream_tunnel *tunnel);
-void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
 
 /* control.c */
 int tbstream_control_init(void);

@@ -1,0 +1,689 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receiving: what arrived, what a reader may see of it, and room for more.
+ *
+ * A completion may be seen in two ways, by the core's callback or by
+ * tb_ring_poll(), and both may run at once. Each only marks its slot; the queue
+ * moves on over slots marked without a gap, so order does not depend on who came
+ * first.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/ktime.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+
+#include "stream.h"
+#include "trace.h"
+
+/* How long a reader polls the ring before it sleeps */
+#define TBSTREAM_SPIN_NS	(2 * NSEC_PER_MSEC)
+
+/* Does the hardware vouch for what is in this frame? */
+static bool tbstream_rx_intact(struct tbstream *stream, const struct ring_frame *f)
+{
+	if (f->flags & RING_DESC_CRC_ERROR) {
+		tbstream_count(stream, TBSTREAM_RX_CRC_ERRORS, 1);
+		return false;
+	}
+	if (f->flags & RING_DESC_BUFFER_OVERRUN) {
+		tbstream_count(stream, TBSTREAM_RX_OVERRUNS, 1);
+		return false;
+	}
+	return true;
+}
+
+/* What is this frame of a plain peer? */
+static enum tbstream_frame_kind
+tbstream_rx_classify(struct tbstream *stream, const struct tbstream_frame *frame)
+{
+	const struct ring_frame *f = &frame->frame;
+
+	/* The PDF is in packet headers, which the link protects by themselves */
+	if (!tbstream_rx_intact(stream, f))
+		return f->eof == TBSTREAM_PDF_CLOSE ? TBSTREAM_FRAME_BROKEN_CLOSE :
+						      TBSTREAM_FRAME_BROKEN;
+	if (f->sof == TBSTREAM_PDF_START) {
+		if (f->eof == TBSTREAM_PDF_DATA)
+			return TBSTREAM_FRAME_DATA;
+		if (f->eof == TBSTREAM_PDF_CLOSE &&
+		    frame->length <= TBSTREAM_CLOSE_SIZE)
+			return TBSTREAM_FRAME_CLOSE;
+	}
+	/* Data may have been meant: going on would lose it in silence */
+	tbstream_count(stream, TBSTREAM_RX_MALFORMED, 1);
+	return TBSTREAM_FRAME_BROKEN;
+}
+
+/* The session at the head of the queue is over, with an error or without */
+static void tbstream_rx_next_session(struct tbstream_rx *rx, bool failed)
+{
+	rx->session++;
+	rx->touched = false;
+	rx->failed = false;
+	rx->last_failed = failed;
+}
+
+/*
+ * Is this CLOSE only the peer's part of the goodbye? It said nothing before, and
+ * nobody here reads. For the next reader it would be the end of a session that
+ * never was: a plain peer says CLOSE for every reader that leaves, too.
+ */
+static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
+{
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	return !tunnel->plain.heard && !tbstream_queue_ready(&tunnel->rx.queue) &&
+	       !READ_ONCE(tunnel->plain.readers);
+}
+
+/* The same for a frame of a plain peer */
+static void tbstream_rx_arrive_plain(struct tbstream_tunnel *tunnel,
+				     struct tbstream_frame *frame)
+{
+	struct tbstream *stream = tunnel->stream;
+	struct tbstream_rx *rx = &tunnel->rx;
+	bool unseen;
+
+	lockdep_assert_held(&rx->lock);
+
+	frame->kind = tbstream_rx_classify(stream, frame);
+
+	switch (frame->kind) {
+	case TBSTREAM_FRAME_BROKEN_CLOSE:
+		/* An error before it is one error enough */
+		if (rx->broken)
+			frame->kind = TBSTREAM_FRAME_CLOSE;
+		fallthrough;
+	case TBSTREAM_FRAME_CLOSE:
+		unseen = rx->orphaned || tbstream_rx_farewell(tunnel);
+		rx->broken = false;
+		/* Pairs with the READ_ONCE() in tbstream_plain_peer_closed() */
+		WRITE_ONCE(tunnel->plain.peer_closes,
+			   tunnel->plain.peer_closes + 1);
+		WRITE_ONCE(tunnel->plain.heard, false);
+		if (unseen) {
+			rx->orphaned = false;
+			tbstream_rx_next_session(rx, false);
+			frame->kind = TBSTREAM_FRAME_SKIP;
+		}
+		break;
+
+	case TBSTREAM_FRAME_BROKEN:
+		WRITE_ONCE(tunnel->plain.heard, true);
+		if (rx->broken || rx->orphaned)
+			frame->kind = TBSTREAM_FRAME_SKIP;
+		else
+			rx->broken = true;
+		break;
+
+	case TBSTREAM_FRAME_DATA:
+		WRITE_ONCE(tunnel->plain.heard, true);
+		if (rx->broken || rx->orphaned) {
+			tbstream_count(stream, TBSTREAM_RX_DISCARDED,
+				       frame->length);
+			frame->kind = TBSTREAM_FRAME_SKIP;
+			break;
+		}
+		tbstream_count(stream, TBSTREAM_RX_FRAMES, 1);
+		tbstream_count(stream, TBSTREAM_RX_BYTES, frame->length);
+		break;
+
+	case TBSTREAM_FRAME_SKIP:
+		break;
+	}
+}
+
+/* What does the session's receiver say to this frame? */
+static enum tbstream_verdict
+tbstream_rx_judge(struct tbstream_tunnel *tunnel, struct tbstream_frame *frame)
+{
+	const struct ring_frame *f = &frame->frame;
+	struct tbstream_rx *rx = &tunnel->rx;
+	const bool is_close = f->eof == TBSTREAM_PDF_CLOSE;
+	u32 expected = rx->receiver.frames & TBSTREAM_PDF_COUNTED_MASK;
+	struct tbstream_close close;
+	bool in_order;
+
+	if (!tbstream_rx_intact(tunnel->stream, f))
+		return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+
+	in_order = f->sof == (rx->counted ? TBSTREAM_PDF_COUNTED + expected :
+					    TBSTREAM_PDF_START);
+	if (f->eof == TBSTREAM_PDF_DATA)
+		return tbstream_receiver_data(&rx->receiver, frame->length, in_order,
+					      &rx->todo);
+	if (is_close && frame->length <= TBSTREAM_CLOSE_SIZE &&
+	    tbstream_close_unpack(&close, page_address(frame->page), frame->length))
+		return tbstream_receiver_close(&rx->receiver, &close, in_order,
+					       &rx->todo);
+	tbstream_count(tunnel->stream, TBSTREAM_RX_MALFORMED, 1);
+	return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+}
+
+/* A session has ended here, whatever is still in the queue */
+static void tbstream_rx_session_ends(struct tbstream_tunnel *tunnel)
+{
+	WRITE_ONCE(tunnel->plain.peer_closes, tunnel->plain.peer_closes + 1);
+}
+
+static void tbstream_rx_arrive_session(struct tbstream_tunnel *tunnel,
+				       struct tbstream_frame *frame)
+{
+	struct tbstream *stream = tunnel->stream;
+	/* Its readers went on to the next session when the last of them left */
+	const bool stopped = tunnel->rx.receiver.state == TBSTREAM_IN_STOPPED;
+
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	frame->kind = TBSTREAM_FRAME_SKIP;
+	switch (tbstream_rx_judge(tunnel, frame)) {
+	case TBSTREAM_TAKE:
+		frame->kind = TBSTREAM_FRAME_DATA;
+		tbstream_count(stream, TBSTREAM_RX_FRAMES, 1);
+		tbstream_count(stream, TBSTREAM_RX_BYTES, frame->length);
+		break;
+	case TBSTREAM_DISCARD:
+		if (frame->frame.eof == TBSTREAM_PDF_DATA)
+			tbstream_count(stream, TBSTREAM_RX_DISCARDED,
+				       frame->length);
+		break;
+	case TBSTREAM_LOST:
+		tbstream_count(stream, TBSTREAM_RX_LOST, 1);
+		fallthrough;
+	case TBSTREAM_BREAK:
+		frame->kind = TBSTREAM_FRAME_BROKEN;
+		break;
+	case TBSTREAM_END:
+		frame->kind = TBSTREAM_FRAME_CLOSE;
+		tbstream_rx_session_ends(tunnel);
+		break;
+	case TBSTREAM_BREAK_END:
+		frame->kind = TBSTREAM_FRAME_BROKEN_CLOSE;
+		tbstream_rx_session_ends(tunnel);
+		break;
+	case TBSTREAM_DISCARD_END:
+		if (!stopped) {
+			frame->kind = TBSTREAM_FRAME_CLOSE;
+			tbstream_rx_session_ends(tunnel);
+		}
+		break;
+	}
+}
+
+/* The next frame in order has arrived: decide what a reader shall see of it */
+static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
+			       struct tbstream_frame *frame)
+{
+	frame->length = tbstream_frame_length(frame->frame.size);
+	if (tunnel->control)
+		tbstream_rx_arrive_session(tunnel, frame);
+	else
+		tbstream_rx_arrive_plain(tunnel, frame);
+	trace_tbstream_rx(tunnel->stream, frame->length, frame->kind);
+}
+
+/**
+ * tbstream_rx_post() - Hand every free slot to the hardware
+ * @tunnel: Tunnel
+ *
+ * A ring that does not run any more clears rx.online.
+ *
+ * Context: rx.lock held.
+ */
+void tbstream_rx_post(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+
+	lockdep_assert_held(&rx->lock);
+
+	while (rx->online && tbstream_queue_space(&rx->queue)) {
+		struct tbstream_frame *frame =
+			&rx->frames[tbstream_queue_slot(&rx->queue,
+							rx->queue.posted)];
+
+		dma_sync_single_for_device(tb_ring_dma_device(rx->ring),
+					   frame->frame.buffer_phy,
+					   TBSTREAM_FRAME_SIZE, DMA_FROM_DEVICE);
+		if (tb_ring_rx(rx->ring, &frame->frame)) {
+			/* The ring does not run: whoever stopped it says so */
+			rx->online = false;
+			break;
+		}
+		rx->queue.posted++;
+	}
+}
+
+/**
+ * tbstream_rx_skip() - Pass over what nobody shall see
+ * @tunnel: Tunnel
+ *
+ * Frames that nobody shall see make room at once when they are at the head. So does
+ * the end of a session that has failed: its readers get the error, not an end.
+ *
+ * Context: rx.lock held.
+ */
+void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+
+	lockdep_assert_held(&rx->lock);
+
+	while (tbstream_queue_ready(&rx->queue)) {
+		u32 slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
+
+		if (rx->frames[slot].kind == TBSTREAM_FRAME_CLOSE && rx->failed)
+			tbstream_rx_next_session(rx, true);
+		else if (rx->frames[slot].kind != TBSTREAM_FRAME_SKIP)
+			return;
+		rx->queue.taken++;
+	}
+	if (rx->torn && rx->failed) {
+		rx->torn = false;
+		tbstream_rx_next_session(rx, true);
+	}
+}
+
+/* Move on over everything that is complete. True if there is news. */
+static bool tbstream_rx_advance(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	bool news = false;
+
+	lockdep_assert_held(&rx->lock);
+
+	while (tbstream_queue_in_flight(&rx->queue)) {
+		struct tbstream_frame *frame =
+			&rx->frames[tbstream_queue_slot(&rx->queue,
+							rx->queue.done)];
+
+		if (!frame->complete)
+			break;
+		frame->complete = false;
+		tbstream_rx_arrive(tunnel, frame);
+		rx->queue.done++;
+		news = true;
+	}
+	if (news) {
+		tbstream_rx_skip(tunnel);
+		tbstream_rx_post(tunnel);
+	}
+	return news;
+}
+
+static void tbstream_rx_complete(struct tbstream_tunnel *tunnel,
+				 struct ring_frame *ring_frame)
+{
+	struct tbstream_frame *frame =
+		container_of(ring_frame, struct tbstream_frame, frame);
+
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	/* The callback may come late, but never after the ring was stopped */
+	dma_sync_single_for_cpu(tb_ring_dma_device(tunnel->rx.ring),
+				frame->frame.buffer_phy, TBSTREAM_FRAME_SIZE,
+				DMA_FROM_DEVICE);
+	frame->complete = true;
+}
+
+/* What the session's receiver has asked for meanwhile */
+static unsigned int tbstream_rx_todo(struct tbstream_rx *rx)
+{
+	unsigned int todo = rx->todo;
+
+	rx->todo = 0;
+	return todo;
+}
+
+/* Tell those whom newly arrived frames concern */
+static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before,
+			     unsigned int todo)
+{
+	wake_up_poll(&tunnel->rx.wait, EPOLLIN | EPOLLRDNORM);
+
+	if (tunnel->control) {
+		if (todo & TBSTREAM_TELL)
+			tbstream_control_tell(tunnel->stream);
+		return;
+	}
+	if (READ_ONCE(tunnel->plain.peer_closes) == closes_before)
+		return;
+
+	/*
+	 * Writers fail from now on, tbstream_tx_post() sees to that, and what
+	 * they have posted has no reader any more.
+	 */
+	tbstream_tx_forsake(tunnel);
+	wake_up_all(&tunnel->tx.wait);
+	tbstream_tunnel_check(tunnel, 0);
+}
+
+/**
+ * tbstream_rx_callback() - The core has a frame that the hardware has filled
+ * @ring: NHI ring
+ * @ring_frame: Frame
+ * @canceled: The ring was stopped before that
+ *
+ * Context: The core's work of the ring, or whoever stops it.
+ */
+void tbstream_rx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
+			  bool canceled)
+{
+	struct tbstream_frame *frame =
+		container_of(ring_frame, struct tbstream_frame, frame);
+	struct tbstream_tunnel *tunnel = frame->tunnel;
+	unsigned int todo;
+	u32 closes;
+	bool news;
+
+	/* Cancelled frames are withdrawn by tbstream_rings_stop() */
+	if (canceled)
+		return;
+
+	spin_lock(&tunnel->rx.lock);
+	closes = tunnel->plain.peer_closes;
+	tbstream_rx_complete(tunnel, ring_frame);
+	news = tbstream_rx_advance(tunnel);
+	todo = tbstream_rx_todo(&tunnel->rx);
+	spin_unlock(&tunnel->rx.lock);
+
+	if (news)
+		tbstream_rx_news(tunnel, closes, todo);
+}
+
+/**
+ * tbstream_rx_reap() - Take completed frames from the receive ring
+ * @tunnel: Tunnel
+ *
+ * Context: Process context.
+ */
+void tbstream_rx_reap(struct tbstream_tunnel *tunnel)
+{
+	struct ring_frame *ring_frame;
+	struct tbstream_rx *rx = &tunnel->rx;
+	bool news = false;
+	unsigned int todo;
+	u32 closes;
+
+	spin_lock(&rx->lock);
+	closes = tunnel->plain.peer_closes;
+	while (rx->online && (ring_frame = tb_ring_poll(rx->ring))) {
+		tbstream_rx_complete(tunnel, ring_frame);
+		news |= tbstream_rx_advance(tunnel);
+	}
+	todo = tbstream_rx_todo(rx);
+	spin_unlock(&rx->lock);
+
+	if (news)
+		tbstream_rx_news(tunnel, closes, todo);
+}
+
+/* Let the ring interrupt again, and miss nothing that came before it could */
+static void tbstream_rx_arm(struct tbstream_tunnel *tunnel)
+{
+	spin_lock(&tunnel->rx.lock);
+	if (tunnel->rx.online)
+		tb_ring_poll_complete(tunnel->rx.ring);
+	spin_unlock(&tunnel->rx.lock);
+
+	tbstream_rx_reap(tunnel);
+}
+
+/**
+ * tbstream_rx_start_poll() - Something has arrived in busy-poll mode
+ * @data: Tunnel
+ *
+ * The core has masked the ring's interrupt and holds nhi->lock and ring->lock,
+ * so nothing of the ring may be touched here.
+ *
+ * Context: Any, hard interrupts among them.
+ */
+void tbstream_rx_start_poll(void *data)
+{
+	struct tbstream_tunnel *tunnel = data;
+
+	if (!atomic_read(&tunnel->rx.pollers))
+		queue_work(tbstream_wq, &tunnel->rx.poll_work);
+}
+
+/**
+ * tbstream_rx_poll_work() - Take what arrived in busy-poll mode for who sleeps
+ * @work: rx.poll_work of a tunnel
+ */
+void tbstream_rx_poll_work(struct work_struct *work)
+{
+	struct tbstream_tunnel *tunnel =
+		container_of(work, struct tbstream_tunnel, rx.poll_work);
+
+	tbstream_rx_reap(tunnel);
+	/* A polling reader arms the ring itself when it gives up */
+	if (!atomic_read(&tunnel->rx.pollers))
+		tbstream_rx_arm(tunnel);
+}
+
+/**
+ * tbstream_rx_spin() - Poll the receive ring for a while
+ * @tunnel: Tunnel in busy-poll mode
+ *
+ * Returns when something arrived, when it is over, when a signal is pending or
+ * when it took too long. The ring may interrupt again after that.
+ *
+ * Context: Process context, the caller holds rx.mutex.
+ */
+void tbstream_rx_spin(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	u64 end = ktime_get_ns() + TBSTREAM_SPIN_NS;
+
+	atomic_inc(&rx->pollers);
+	while (READ_ONCE(rx->queue.done) == READ_ONCE(rx->queue.taken) &&
+	       READ_ONCE(rx->online) && !signal_pending(current) &&
+	       ktime_get_ns() < end) {
+		tbstream_rx_reap(tunnel);
+		cond_resched();
+		cpu_relax();
+	}
+	atomic_dec(&rx->pollers);
+	tbstream_rx_arm(tunnel);
+}
+
+/**
+ * tbstream_rx_taken() - The frame at the head of the queue has been used up
+ * @tunnel: Tunnel
+ *
+ * Context: rx.lock held, by the reader that owns rx.mutex.
+ */
+void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	struct tbstream_frame *frame =
+		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
+
+	lockdep_assert_held(&rx->lock);
+
+	switch (frame->kind) {
+	case TBSTREAM_FRAME_CLOSE:
+		tbstream_rx_next_session(rx, false);
+		break;
+	case TBSTREAM_FRAME_BROKEN_CLOSE:
+		tbstream_rx_next_session(rx, true);
+		break;
+	case TBSTREAM_FRAME_BROKEN:
+		/* Somebody was told: this session is not for a later reader */
+		rx->failed = true;
+		rx->touched = true;
+		break;
+	case TBSTREAM_FRAME_DATA:
+	case TBSTREAM_FRAME_SKIP:
+		break;
+	}
+
+	rx->offset = 0;
+	rx->queue.taken++;
+	tbstream_rx_skip(tunnel);
+	tbstream_rx_post(tunnel);
+}
+
+static void tbstream_rx_discard(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	struct tbstream_frame *frame =
+		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
+
+	if (frame->kind == TBSTREAM_FRAME_DATA)
+		tbstream_count(tunnel->stream, TBSTREAM_RX_DISCARDED,
+			       frame->length - rx->offset);
+	tbstream_rx_taken(tunnel);
+}
+
+/*
+ * With a peer that waits for READY whatever is in the queue was sent for the reader
+ * who has gone. What comes of that session from now on, too.
+ */
+static unsigned int tbstream_rx_abandon_session(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+
+	while (tbstream_queue_ready(&rx->queue))
+		tbstream_rx_discard(tunnel);
+	if (rx->receiver.state == TBSTREAM_IN_READY ||
+	    rx->receiver.state == TBSTREAM_IN_BROKEN)
+		tbstream_rx_session_ends(tunnel);
+	if (rx->session != tunnel->plain.peer_closes)
+		tbstream_rx_next_session(rx, false);
+	rx->torn = false;
+	rx->failed = false;
+	return tbstream_receiver_stop(&rx->receiver);
+}
+
+/*
+ * A session that somebody has begun to read is discarded up to its CLOSE, also
+ * what arrives later. One that nobody has looked at stays for the next reader.
+ */
+static void tbstream_rx_abandon_plain(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	u32 session = rx->session;
+
+	if (!rx->touched)
+		return;
+	while (rx->session == session && tbstream_queue_ready(&rx->queue))
+		tbstream_rx_discard(tunnel);
+	rx->orphaned = rx->session == session;
+}
+
+/**
+ * tbstream_rx_abandon() - The last reader has gone
+ * @tunnel: Tunnel
+ *
+ * Context: Process context. No reader is in the device.
+ */
+void tbstream_rx_abandon(struct tbstream_tunnel *tunnel)
+{
+	unsigned int todo = 0;
+
+	spin_lock(&tunnel->rx.lock);
+	if (tunnel->control)
+		todo = tbstream_rx_abandon_session(tunnel);
+	else
+		tbstream_rx_abandon_plain(tunnel);
+	spin_unlock(&tunnel->rx.lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(tunnel->stream);
+}
+
+/**
+ * tbstream_rx_ask() - A reader waits for the next session
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ */
+void tbstream_rx_ask(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	unsigned int todo = 0;
+
+	if (!tunnel->control)
+		return;
+	spin_lock(&rx->lock);
+	/* Not before the end of the one before has been read */
+	if (rx->session == tunnel->plain.peer_closes)
+		todo = tbstream_receiver_ask(&rx->receiver);
+	spin_unlock(&rx->lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(tunnel->stream);
+}
+
+/**
+ * tbstream_rx_join() - A reader has opened the device
+ * @tunnel: Tunnel to a peer that waits for READY
+ *
+ * In the middle of a session it shares what there is. A session that has broken is
+ * not its own: it reads to the error first, then it may ask.
+ *
+ * Context: Process context, without rx.lock.
+ */
+void tbstream_rx_join(struct tbstream_tunnel *tunnel)
+{
+	enum tbstream_incoming state;
+
+	spin_lock(&tunnel->rx.lock);
+	state = tunnel->rx.receiver.state;
+	spin_unlock(&tunnel->rx.lock);
+
+	if (state == TBSTREAM_IN_IDLE || state == TBSTREAM_IN_STOPPED)
+		tbstream_rx_ask(tunnel);
+}
+
+/**
+ * tbstream_rx_tear() - The session arriving has ended with an error
+ * @tunnel: Tunnel
+ *
+ * Context: rx.lock held.
+ */
+void tbstream_rx_tear(struct tbstream_tunnel *tunnel)
+{
+	lockdep_assert_held(&tunnel->rx.lock);
+
+	tunnel->rx.torn = true;
+	tbstream_rx_session_ends(tunnel);
+	tbstream_rx_skip(tunnel);
+}
+
+/**
+ * tbstream_rx_holds_session() - Is there a whole session that nobody has read?
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ *
+ * Return: true if the queue holds a CLOSE, so that what is before it is complete.
+ */
+bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel)
+{
+	bool holds;
+
+	spin_lock(&tunnel->rx.lock);
+	holds = tunnel->rx.session != tunnel->plain.peer_closes;
+	spin_unlock(&tunnel->rx.lock);
+	return holds;
+}
+
+/**
+ * tbstream_rx_holds_data() - Is there anything that nobody has read?
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ *
+ * Return: true if the queue is not empty.
+ */
+bool tbstream_rx_holds_data(struct tbstream_tunnel *tunnel)
+{
+	bool holds;
+
+	spin_lock(&tunnel->rx.lock);
+	holds = tbstream_queue_ready(&tunnel->rx.queue);
+	spin_unlock(&tunnel->rx.lock);
+	return holds;
+}

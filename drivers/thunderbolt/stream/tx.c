@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmitting: frames handed to the hardware in order, and what has become of them.
+ *
+ * Completions are seen as in rx.c: by the core's callback or by tb_ring_poll().
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/poll.h>
+
+#include "stream.h"
+#include "trace.h"
+
+static void tbstream_tx_complete(struct tbstream_tunnel *tunnel,
+				 struct ring_frame *ring_frame)
+{
+	struct tbstream_frame *frame =
+		container_of(ring_frame, struct tbstream_frame, frame);
+	struct tbstream_tx *tx = &tunnel->tx;
+
+	lockdep_assert_held(&tx->lock);
+
+	if (frame == &tx->close) {
+		tx->close_pending = false;
+		tbstream_tx_close_due(tunnel);
+		return;
+	}
+
+	frame->complete = true;
+	while (tbstream_queue_in_flight(&tx->queue)) {
+		frame = &tx->frames[tbstream_queue_slot(&tx->queue,
+							tx->queue.done)];
+		if (!frame->complete)
+			break;
+		frame->complete = false;
+		tx->queue.done++;
+		tx->queue.taken++;
+	}
+}
+
+static void tbstream_tx_news(struct tbstream_tunnel *tunnel)
+{
+	/* close(2) sleeps killable but not interruptible */
+	wake_up_poll(&tunnel->tx.wait, EPOLLOUT | EPOLLWRNORM);
+}
+
+/**
+ * tbstream_tx_callback() - The core has a frame that has left
+ * @ring: NHI ring
+ * @ring_frame: Frame
+ * @canceled: The ring was stopped before that
+ *
+ * Context: The core's work of the ring, or whoever stops it.
+ */
+void tbstream_tx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
+			  bool canceled)
+{
+	struct tbstream_frame *frame =
+		container_of(ring_frame, struct tbstream_frame, frame);
+	struct tbstream_tunnel *tunnel = frame->tunnel;
+	bool empty;
+
+	if (canceled)
+		return;
+
+	spin_lock(&tunnel->tx.lock);
+	tbstream_tx_complete(tunnel, ring_frame);
+	empty = !tbstream_queue_in_flight(&tunnel->tx.queue) &&
+		!tunnel->tx.close_pending;
+	spin_unlock(&tunnel->tx.lock);
+
+	tbstream_tx_news(tunnel);
+	/* READ_ONCE: a tunnel that begins to drain just now looks by itself */
+	if (empty && READ_ONCE(tunnel->phase) == TBSTREAM_DRAINING)
+		tbstream_tunnel_check(tunnel, 0);
+}
+
+/**
+ * tbstream_tx_reap() - Notice what has left although no interrupt has said so yet
+ * @tunnel: Tunnel
+ *
+ * Context: Process context.
+ */
+void tbstream_tx_reap(struct tbstream_tunnel *tunnel)
+{
+	struct ring_frame *ring_frame;
+	struct tbstream_tx *tx = &tunnel->tx;
+	bool news = false;
+
+	spin_lock(&tx->lock);
+	while (tx->online && (ring_frame = tb_ring_poll(tx->ring))) {
+		tbstream_tx_complete(tunnel, ring_frame);
+		news = true;
+	}
+	spin_unlock(&tx->lock);
+
+	if (news)
+		tbstream_tx_news(tunnel);
+}
+
+/**
+ * tbstream_tx_outstanding() - Frames that have not left yet
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ *
+ * Return: number of frames with the hardware, a CLOSE among them.
+ */
+u32 tbstream_tx_outstanding(struct tbstream_tunnel *tunnel)
+{
+	u32 count;
+
+	spin_lock(&tunnel->tx.lock);
+	count = tbstream_queue_in_flight(&tunnel->tx.queue) +
+		tunnel->tx.close_pending;
+	spin_unlock(&tunnel->tx.lock);
+	return count;
+}
+
+/**
+ * tbstream_tx_stale() - Are frames with the hardware that nobody will read?
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ *
+ * Return: true if frames, or a CLOSE, posted before the peer said CLOSE have not
+ * left yet. They would be the first thing that its next session receives.
+ */
+bool tbstream_tx_stale(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+	bool stale;
+
+	spin_lock(&tx->lock);
+	stale = (tx->close_pending && tx->close_stale) ||
+		(s32)(tx->stale_until - tx->queue.done) > 0;
+	spin_unlock(&tx->lock);
+	return stale;
+}
+
+/**
+ * tbstream_tx_unconfirmed() - Does the peer have to confirm something yet?
+ * @tunnel: Tunnel
+ *
+ * Context: Any.
+ *
+ * Return: true if so; false with a plain peer.
+ */
+bool tbstream_tx_unconfirmed(struct tbstream_tunnel *tunnel)
+{
+	bool waits;
+
+	if (!tunnel->control)
+		return false;
+	spin_lock(&tunnel->tx.lock);
+	waits = tbstream_sender_waits(&tunnel->tx.sender);
+	spin_unlock(&tunnel->tx.lock);
+	return waits;
+}
+
+/**
+ * tbstream_tx_busy() - Is there a session that is not over?
+ * @tunnel: Tunnel to a peer that confirms
+ *
+ * Context: Any.
+ *
+ * Return: true if so, also if the session is one of no bytes that waits for a reader.
+ */
+bool tbstream_tx_busy(struct tbstream_tunnel *tunnel)
+{
+	return READ_ONCE(tunnel->tx.sender.sending);
+}
+
+/**
+ * tbstream_tx_progress() - A number that changes when something has moved
+ * @tunnel: Tunnel to a peer that confirms
+ *
+ * Context: Any.
+ *
+ * Return: the number.
+ */
+u32 tbstream_tx_progress(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+	u32 progress;
+
+	spin_lock(&tx->lock);
+	progress = tx->queue.done + tx->sender.number;
+	if (tx->sender.sending)
+		progress += tx->sender.sending->confirmed;
+	spin_unlock(&tx->lock);
+	return progress;
+}
+
+/**
+ * tbstream_tx_forsake() - Nobody will read what is with the hardware now
+ * @tunnel: Tunnel
+ *
+ * Until it is withdrawn, tbstream_tx_stale() says so, and no new file joins.
+ *
+ * Context: Any.
+ */
+void tbstream_tx_forsake(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+
+	spin_lock(&tx->lock);
+	tx->stale_until = tx->queue.posted;
+	tx->close_stale = tx->close_pending;
+	spin_unlock(&tx->lock);
+}
+
+static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
+			     struct tbstream_frame *frame, u32 length, u8 sof, u8 eof)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+
+	lockdep_assert_held(&tx->lock);
+
+	if (!tx->online)
+		return false;
+
+	frame->length = length;
+	frame->complete = false;
+	/* A 12-bit field in which 0 stands for 4096 */
+	frame->frame.size = length & 0xfff;
+	frame->frame.sof = sof;
+	frame->frame.eof = eof;
+	frame->frame.flags = 0;
+	dma_sync_single_for_device(tb_ring_dma_device(tx->ring),
+				   frame->frame.buffer_phy, TBSTREAM_FRAME_SIZE,
+				   DMA_TO_DEVICE);
+	return !tb_ring_tx(tx->ring, &frame->frame);
+}
+
+/* The start PDF of the frame that has so many before it in its session */
+static u8 tbstream_tx_start(const struct tbstream_tx *tx, u32 frames)
+{
+	return tx->counted ?
+	       TBSTREAM_PDF_COUNTED + (frames & TBSTREAM_PDF_COUNTED_MASK) :
+	       TBSTREAM_PDF_START;
+}
+
+/* May this file send now? The answer holds as long as the lock */
+static bool tbstream_tx_may_post(const struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+
+	if (tunnel->tx.paused)
+		return false;
+	if (tunnel->control)
+		/* The end of the session before goes first */
+		return !tunnel->tx.sender.close_due &&
+		       tbstream_sender_state(&tunnel->tx.sender, file->outgoing) == 1;
+	return !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
+}
+
+/**
+ * tbstream_tx_post() - Send the page at the head of the transmit queue
+ * @file: File that wrote it
+ * @length: Payload length, 1..4096
+ *
+ * Context: Process context; the writer that owns tx.mutex.
+ *
+ * Return: false if the tunnel has no rings now, or this file must not send.
+ */
+bool tbstream_tx_post(struct tbstream_file *file, u32 length)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	struct tbstream_frame *frame;
+	bool sent;
+	u8 sof;
+
+	spin_lock(&tx->lock);
+	if (!tbstream_tx_may_post(file)) {
+		spin_unlock(&tx->lock);
+		return false;
+	}
+	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
+	sof = tunnel->control ? tbstream_tx_start(tx, file->outgoing->frames) :
+				TBSTREAM_PDF_START;
+	sent = tbstream_tx_send(tunnel, frame, length, sof, TBSTREAM_PDF_DATA);
+	if (sent) {
+		tx->queue.posted++;
+		if (tunnel->control)
+			tbstream_sender_sent(&tx->sender, length);
+		tbstream_count(tunnel->stream, TBSTREAM_TX_FRAMES, 1);
+		tbstream_count(tunnel->stream, TBSTREAM_TX_BYTES, length);
+	}
+	spin_unlock(&tx->lock);
+
+	if (sent)
+		trace_tbstream_tx(tunnel->stream, length, TBSTREAM_FRAME_DATA);
+	return sent;
+}
+
+/**
+ * tbstream_tx_close() - Say CLOSE to a plain peer behind everything written so far
+ * @tunnel: Tunnel with an out HopID
+ *
+ * The core queues what does not fit into the ring, so this works when it is full.
+ *
+ * Context: Any.
+ */
+void tbstream_tx_close(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+
+	spin_lock(&tx->lock);
+	if (!tx->close_pending)
+		tx->close_pending = tbstream_tx_send(tunnel, &tx->close,
+						     TBSTREAM_CLOSE_SIZE,
+						     TBSTREAM_PDF_START,
+						     TBSTREAM_PDF_CLOSE);
+	spin_unlock(&tx->lock);
+
+	trace_tbstream_tx(tunnel->stream, TBSTREAM_CLOSE_SIZE,
+			  TBSTREAM_FRAME_CLOSE);
+}
+
+/**
+ * tbstream_tx_close_due() - Send the CLOSE that the session's sender asks for
+ * @tunnel: Tunnel
+ *
+ * If the one before has not left yet, this is done again when it has.
+ *
+ * Context: tx.lock held.
+ */
+void tbstream_tx_close_due(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+	struct tbstream_sender *sender = &tx->sender;
+
+	lockdep_assert_held(&tx->lock);
+
+	if (!tunnel->control || !sender->close_due || tx->close_pending)
+		return;
+	tbstream_close_pack(&sender->close, page_address(tx->close.page));
+	if (!tbstream_tx_send(tunnel, &tx->close, TBSTREAM_CLOSE_SIZE,
+			      tbstream_tx_start(tx, sender->close.frames),
+			      TBSTREAM_PDF_CLOSE))
+		return;
+	tx->close_pending = true;
+	sender->close_due = false;
+	trace_tbstream_tx(tunnel->stream, TBSTREAM_CLOSE_SIZE,
+			  TBSTREAM_FRAME_CLOSE);
+}
