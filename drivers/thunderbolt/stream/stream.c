@@ -313,11 +313,12 @@ static int tbstream_probe(struct tb_service *svc)
 	/*
 	 * The parent of the domain is the NHI. With the link the driver core
 	 * unbinds us before the controller's driver, so that no ring is left, and
-	 * without tb->lock held.
+	 * without tb->lock held. With a supplier that is our ancestor, nothing but
+	 * memory can be missing.
 	 */
 	if (!device_link_add(&svc->dev, xd->tb->dev.parent,
 			     DL_FLAG_AUTOREMOVE_CONSUMER))
-		return dev_err_probe(&svc->dev, -ENODEV,
+		return dev_err_probe(&svc->dev, -ENOMEM,
 				     "cannot link the stream service to its host controller\n");
 
 	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
