@@ -457,6 +457,7 @@ static void tbstream_receiver_expect(struct tbstream_receiver *receiver,
 	receiver->frames = 0;
 	receiver->bytes = 0;
 	receiver->wanted = 0;
+	receiver->spoilt = false;
 }
 
 /**
@@ -478,6 +479,10 @@ unsigned int tbstream_receiver_ask(struct tbstream_receiver *receiver)
  * tbstream_receiver_stop() - The last reader has gone
  * @receiver: Receiver
  *
+ * A session that has broken stays broken: whoever reads the error leaves next, and
+ * the sender may hear of both at once. It must not take that for a reader who had
+ * enough, nor a CLOSE behind it for the end of a whole session.
+ *
  * Return: mask of what to do.
  */
 unsigned int tbstream_receiver_stop(struct tbstream_receiver *receiver)
@@ -486,6 +491,7 @@ unsigned int tbstream_receiver_stop(struct tbstream_receiver *receiver)
 	if (receiver->state == TBSTREAM_IN_IDLE ||
 	    receiver->state == TBSTREAM_IN_STOPPED)
 		return 0;
+	receiver->spoilt = receiver->state == TBSTREAM_IN_BROKEN;
 	receiver->state = TBSTREAM_IN_STOPPED;
 	return TBSTREAM_TELL;
 }
@@ -593,7 +599,8 @@ tbstream_receiver_close(struct tbstream_receiver *receiver,
 					     whole && in_order);
 	/* The readers may have left after the last byte, before the end */
 	return tbstream_receiver_skip(receiver, close->session + 1,
-				      whole && receiver->state == TBSTREAM_IN_STOPPED);
+				      whole && receiver->state == TBSTREAM_IN_STOPPED &&
+				      !receiver->spoilt);
 }
 
 /**
@@ -723,7 +730,8 @@ void tbstream_receiver_report(const struct tbstream_receiver *receiver,
 			report->flags |= TBSTREAM_RX_READY;
 		break;
 	case TBSTREAM_IN_STOPPED:
-		report->flags |= TBSTREAM_RX_STOPPED;
+		report->flags |= receiver->spoilt ? TBSTREAM_RX_BROKEN :
+						    TBSTREAM_RX_STOPPED;
 		break;
 	case TBSTREAM_IN_BROKEN:
 		report->flags |= TBSTREAM_RX_BROKEN;

@@ -195,6 +195,7 @@ enum tbstream_verdict {
  * @joined: The peer's tunnel knows ours and the other way round
  * @asked: A reader wants the session
  * @complete: The session before was received complete, to its end
+ * @spoilt: It had broken before its readers left, with TBSTREAM_IN_STOPPED
  */
 struct tbstream_receiver {
 	enum tbstream_incoming state;
@@ -206,6 +207,7 @@ struct tbstream_receiver {
 	bool joined;
 	bool asked;
 	bool complete;
+	bool spoilt;
 };
 
 void tbstream_receiver_init(struct tbstream_receiver *receiver, u32 number,

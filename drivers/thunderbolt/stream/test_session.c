@@ -1019,9 +1019,40 @@ static void readers_may_leave_a_broken_session(struct kunit *test)
 
 	broken(test, false);
 	KUNIT_EXPECT_EQ(test, tbstream_receiver_stop(receiver), TBSTREAM_TELL);
-	KUNIT_EXPECT_EQ(test, reported(receiver), TBSTREAM_RX_JOINED | TBSTREAM_RX_STOPPED);
 	KUNIT_EXPECT_EQ(test, closes(test, FIRST, 3, false), TBSTREAM_DISCARD_END);
 	KUNIT_EXPECT_FALSE(test, receiver->complete);
+	KUNIT_EXPECT_EQ(test, reported(receiver), TBSTREAM_RX_JOINED);
+}
+
+static void a_broken_session_stays_broken_when_its_readers_leave(struct kunit *test)
+{
+	struct tbstream_receiver *receiver = received(test, 2);
+
+	broken(test, false);
+	tbstream_receiver_stop(receiver);
+	KUNIT_EXPECT_EQ(test, reported(receiver), TBSTREAM_RX_JOINED | TBSTREAM_RX_BROKEN);
+	/* Another reader comes and goes while the rest is discarded */
+	tbstream_receiver_ask(receiver);
+	KUNIT_EXPECT_EQ(test, tbstream_receiver_stop(receiver), 0);
+	KUNIT_EXPECT_EQ(test, reported(receiver), TBSTREAM_RX_JOINED | TBSTREAM_RX_BROKEN);
+	/* The damaged frame was none of the sender's, so the totals fit */
+	KUNIT_EXPECT_EQ(test, closes(test, FIRST, 2, false), TBSTREAM_DISCARD_END);
+	KUNIT_EXPECT_FALSE(test, receiver->complete);
+}
+
+static void readers_may_leave_the_session_after_a_broken_one(struct kunit *test)
+{
+	struct tbstream_receiver *receiver = received(test, 2);
+
+	broken(test, false);
+	tbstream_receiver_stop(receiver);
+	closes(test, FIRST, 3, true);
+	tbstream_receiver_ask(receiver);
+	data(test, true);
+	tbstream_receiver_stop(receiver);
+	KUNIT_EXPECT_EQ(test, reported(receiver), TBSTREAM_RX_JOINED | TBSTREAM_RX_STOPPED);
+	KUNIT_EXPECT_EQ(test, closes(test, FIRST + 1, 1, false), TBSTREAM_DISCARD_END);
+	KUNIT_EXPECT_TRUE(test, receiver->complete);
 }
 
 static void a_peer_that_goes_in_a_session_tears_it(struct kunit *test)
@@ -1272,6 +1303,8 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(a_reader_that_comes_after_the_last_one_gets_the_next_session),
 	KUNIT_CASE(readers_that_leave_without_asking_say_nothing),
 	KUNIT_CASE(readers_may_leave_a_broken_session),
+	KUNIT_CASE(a_broken_session_stays_broken_when_its_readers_leave),
+	KUNIT_CASE(readers_may_leave_the_session_after_a_broken_one),
 	KUNIT_CASE(a_peer_that_goes_in_a_session_tears_it),
 	KUNIT_CASE(a_peer_that_goes_before_a_session_tears_nothing),
 	KUNIT_CASE(a_peer_that_goes_after_the_end_tears_nothing),

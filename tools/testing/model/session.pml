@@ -36,6 +36,7 @@ bool over[IDS];		/* the sender says how it ended */
 bool believed[IDS];	/* the sender believes that it is complete */
 bool ended[IDS];	/* the receiver has given its readers the end */
 bool stopped[IDS];	/* or its readers have left before */
+bool spoilt[IDS];	/* or a frame was missing or damaged before that */
 
 byte faults = FAULTS;
 
@@ -231,6 +232,8 @@ inline sender_hear_present(joins)
 			s_closed = false;
 			tell(A)
 		:: (m.flags & (STOPPED | BROKEN)) && !(s_bytes == 0 && !s_closed) ->
+			/* A reader who has had enough is not the reason of an error */
+			assert(!(m.flags & STOPPED) || !spoilt[s_id]);
 			if
 			:: s_state == ENDED && s_closed && (m.flags & STOPPED) &&
 			   m.bytes == s_bytes -> sender_resolve(true)
@@ -314,6 +317,7 @@ bool r_fresh = true;
 bool r_joined;
 bool r_asked;
 bool r_complete;
+bool r_spoilt;
 byte r_id;			/* whose frames these are */
 bool unread;			/* an end or an error that was not read yet */
 
@@ -322,6 +326,7 @@ inline receiver_expect(number, was_complete)
 	r_state = IDLE;
 	r_number = number;
 	r_complete = was_complete;
+	r_spoilt = false;
 	r_frames = 0;
 	r_id = NOBODY
 }
@@ -341,6 +346,7 @@ inline receiver_stop()
 	if
 	:: r_state == IS_READY || r_state == IS_BROKEN ->
 		stopped[r_id] = true;
+		r_spoilt = (r_state == IS_BROKEN);
 		r_state = IS_STOPPED;
 		tell(B)
 	:: else
@@ -383,6 +389,7 @@ inline receiver_frame()
 			:: else ->
 				assert(!unread);
 				r_state = IS_BROKEN;
+				spoilt[r_id] = true;
 				r_asked = false;
 				unread = true;
 				tell(B)
@@ -390,6 +397,7 @@ inline receiver_frame()
 		:: f.kind == DATA + DAMAGED && r_state == IS_READY ->
 			assert(!unread);
 			r_state = IS_BROKEN;
+			spoilt[r_id] = true;
 			r_asked = false;
 			unread = true;
 			tell(B)
@@ -416,7 +424,7 @@ inline receiver_frame()
 				fi;
 				receiver_end(f.session + 1, whole_now)
 			:: else ->
-				whole_now = (whole_now && r_state == IS_STOPPED);
+				whole_now = (whole_now && r_state == IS_STOPPED && !r_spoilt);
 				receiver_skip(f.session + 1, whole_now)
 			fi;
 			whole_now = false
@@ -589,8 +597,8 @@ inline send(h, asks)
 			  (r_joined -> JOINED : 0) |
 			  (r_complete -> COMPLETE : 0) |
 			  (r_state == IS_READY && r_joined -> READY : 0) |
-			  (r_state == IS_STOPPED -> STOPPED : 0) |
-			  (r_state == IS_BROKEN -> BROKEN : 0)
+			  (r_state == IS_STOPPED && !r_spoilt -> STOPPED : 0) |
+			  (r_state == IS_BROKEN || r_spoilt -> BROKEN : 0)
 	fi;
 	link[h].news = false;
 	link[h].owes = false;
