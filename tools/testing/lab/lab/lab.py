@@ -28,14 +28,17 @@ CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 class HostSpec:
     """A host to start. `kernel` is "6.12", "7.3", or "6.12-debug", which the lab
     builds when it is missing. `driver` None means what the Lab says. `init` is the
-    program that the kernel starts, such as SYSTEMD; "" is the lab's own. A scripted
-    host has no machine: it is not in Lab.hosts, but a ScriptedHost in Lab.scripted."""
+    program that the kernel starts, such as SYSTEMD; "" is the lab's own. `options` are
+    more arguments for QEMU, in which {sockets} stands for the directory of its sockets. A
+    scripted host has no machine: it is not in Lab.hosts, but a ScriptedHost in
+    Lab.scripted."""
     name: str
     kernel: str = "6.12"
     driver: str | None = None
     memory_mib: int = 512
     processors: int = 1
     init: str = ""
+    options: tuple[str, ...] = ()
     scripted: bool = False
 
 
@@ -142,7 +145,8 @@ class Lab:
         for spec in self.specs:
             nhi = self._sim.socket(spec.name) if self._sim else None
             machine = Machine(spec.name, spec.kernel, spec.memory_mib, spec.processors,
-                              self.directory, sockets, nhi, self._shell, spec.init)
+                              self.directory, sockets, nhi, self._shell, spec.init,
+                              spec.options)
             self.hosts.append(Host(machine, share, spec.driver or self.driver, self.net))
         if self._recovery is not None:
             self._make_patient(self._recovery, modules["6.12"], sockets)

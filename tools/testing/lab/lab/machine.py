@@ -5,6 +5,7 @@ import os
 import random
 import time
 from pathlib import Path
+from typing import Sequence
 
 from . import paths
 from .agent import Agent, AgentSilent
@@ -35,13 +36,14 @@ class Machine:
 
     def __init__(self, name: str, kernel: str, memory_mib: int, processors: int,
                  run_dir: Path, socket_dir: Path, nhi_socket: Path | None, shell: bool,
-                 init: str = "") -> None:
+                 init: str = "", options: Sequence[str] = ()) -> None:
         self.name = name
         self.kernel = kernel
         self.console = run_dir / f"{name}.console"
         self.shell_socket = socket_dir / f"{name}.shell"
         self._run_dir = run_dir
-        self._sockets = socket_dir
+        self.sockets = socket_dir
+        self._options = tuple(options)
         self._memory_mib = memory_mib
         self._processors = processors
         self._nhi_socket = nhi_socket
@@ -96,9 +98,9 @@ class Machine:
             "-device", "virtio-rng-pci",
             "-chardev", self._serial(),
             "-serial", "chardev:serial",
-            "-qmp", f"unix:{self._sockets}/{self.name}.qmp,server=on,wait=off",
+            "-qmp", f"unix:{self.sockets}/{self.name}.qmp,server=on,wait=off",
             "-device", "virtio-serial-pci",
-            "-chardev", f"socket,id=agent,path={self._sockets}/{self.name}.agent,"
+            "-chardev", f"socket,id=agent,path={self.sockets}/{self.name}.agent,"
                         "server=on,wait=off",
             "-device", "virtserialport,chardev=agent,id=agent,"
                        "name=org.qemu.guest_agent.0",
@@ -110,17 +112,18 @@ class Machine:
         if self._nhi_socket is not None:
             command += ["-device", '{"driver":"vfio-user-pci","socket":{"type":"unix",'
                                    f'"path":"{self._nhi_socket}"' "}}"]
-        return command
+        return command + [option.replace("{sockets}", str(self.sockets))
+                          for option in self._options]
 
     def start(self) -> None:
         """Start QEMU; wait_ready() tells when the guest can be used."""
         for suffix in ("qmp", "agent", "shell"):
-            (self._sockets / f"{self.name}.{suffix}").unlink(missing_ok=True)
+            (self.sockets / f"{self.name}.{suffix}").unlink(missing_ok=True)
         self._started = time.monotonic()
         self._child = Child(f"{self.name}: QEMU", self._command(),
                             self._run_dir / f"{self.name}.qemu")
         deadline = Deadline(30)
-        qmp = self._sockets / f"{self.name}.qmp"
+        qmp = self.sockets / f"{self.name}.qmp"
         while not qmp.exists():
             self._child.check_alive()
             if deadline.expired:
@@ -150,7 +153,7 @@ class Machine:
         while True:
             if self._agent is not None:
                 self._agent.close()
-            self._agent = Agent(f"{self._sockets}/{self.name}.agent", self.name)
+            self._agent = Agent(f"{self.sockets}/{self.name}.agent", self.name)
             try:
                 self._agent.sync(Deadline(min(3.0, deadline.remaining())))
                 return
