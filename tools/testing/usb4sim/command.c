@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cable.h"
 #include "command.h"
@@ -223,6 +224,15 @@ static struct json_object *describe_host(const struct usim_host *host)
 	return obj;
 }
 
+/* Processor time that the simulator has used, in user mode and in the kernel. */
+static uint64_t cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 static struct json_object *run_stats(struct usim *sim, unsigned int argc, char **argv)
 {
 	struct json_object *reply, *hosts, *cables;
@@ -238,6 +248,7 @@ static struct json_object *run_stats(struct usim *sim, unsigned int argc, char *
 	for (i = 0; i < sim->ncables; i++)
 		json_object_array_add(cables, describe_cable(sim, i));
 	add_u64(reply, "time_us", (usim_now() - sim->started) / USIM_NSEC_PER_USEC);
+	add_u64(reply, "cpu_us", cpu_us());
 	json_object_object_add(reply, "hosts", hosts);
 	json_object_object_add(reply, "cables", cables);
 	return reply;
