@@ -122,6 +122,8 @@ def test_names_by_udev(lab: Lab) -> None:
     link = f"/dev/tbstream/by-name/{alpha.peer_uuid()}/named"
     alpha.wait_until(f"test -L {link}", 10, what=f"{link} is there")
     assert alpha.run(f"readlink -f {link}").stdout.strip() == stream.device
+    # udev makes a link again for an event that it handles when the device has gone
+    alpha.run("udevadm settle --timeout=10")
     stream.remove()
     alpha.wait_until(f"test ! -L {link}", 10, what=f"{link} is gone")
     alpha.run(f"rm {rules} && udevadm control --reload")
