@@ -29,6 +29,11 @@
 #define TBSTREAM_ASK_SILENT	6
 /* And after which a stream that nobody has open gives up asking */
 #define TBSTREAM_ASK_ENOUGH	8
+/*
+ * A peer that has nothing to say is asked whether it is still there, so that whoever
+ * waits for it can see what he waits for
+ */
+#define TBSTREAM_PULSE_TIME	(5 * HZ)
 /* Everything has left, and the peer has not got it: how long that may last */
 #define TBSTREAM_OVERDUE_TIME	HZ
 /*
@@ -351,6 +356,8 @@ static void tbstream_control_hear(struct tbstream *stream,
 		return;
 	trace_tbstream_control(stream, "hear", message);
 	control->asked = 0;
+	control->heard_at = jiffies;
+	control->doubted = false;
 	if (!tunnel)
 		return;
 	if (!tunnel->control) {
@@ -422,7 +429,7 @@ static bool tbstream_control_wants(struct tbstream *stream)
 	struct tbstream_tunnel *tunnel = stream->tunnel;
 
 	if (tunnel && tunnel->control) {
-		if (tbstream_link_unheard(&control->link))
+		if (control->doubted || tbstream_link_unheard(&control->link))
 			return true;
 		if (!tbstream_tx_unconfirmed(tunnel))
 			return false;
@@ -517,6 +524,36 @@ static void tbstream_control_work(struct work_struct *work)
 		queue_delayed_work(tbstream_wq, &peer->control, again);
 }
 
+/* While there is a tunnel, its peer is never silent for long */
+static void tbstream_control_pulse(struct work_struct *work)
+{
+	struct tbstream_peer *peer =
+		container_of(work, struct tbstream_peer, pulse.work);
+	struct tbstream *stream;
+	bool goes_on = false;
+
+	guard(mutex)(&tbstream_lock);
+	if (peer->gone || peer->quiet)
+		return;
+
+	list_for_each_entry(stream, &tbstream_streams, list) {
+		struct tbstream_control *control = &stream->control;
+
+		if (stream->peer != peer || !stream->tunnel ||
+		    !stream->tunnel->control)
+			continue;
+		goes_on = true;
+		if (control->doubted ||
+		    time_before(jiffies, control->heard_at + TBSTREAM_PULSE_TIME))
+			continue;
+		control->doubted = true;
+		control->due = jiffies;
+		mod_delayed_work(tbstream_wq, &peer->control, 0);
+	}
+	if (goes_on)
+		queue_delayed_work(tbstream_wq, &peer->pulse, TBSTREAM_PULSE_TIME);
+}
+
 /* --- What the rest of the driver says ------------------------------------- */
 
 /**
@@ -596,6 +633,23 @@ bool tbstream_control_silent(const struct tbstream *stream)
 }
 
 /**
+ * tbstream_control_version() - Which control messages does the peer understand?
+ * @stream: Attached stream
+ *
+ * Context: tbstream_lock held, takes xd->lock.
+ *
+ * Return: the version to use, 0 if the peer is a plain one.
+ */
+u32 tbstream_control_version(struct tbstream *stream)
+{
+	lockdep_assert_held(&tbstream_lock);
+
+	/* Who has said something knows how to, whatever its properties seem to say */
+	return stream->control.link.heard ? TBSTREAM_CONTROL_VERSION :
+	       tbstream_props_control(stream->peer);
+}
+
+/**
  * tbstream_control_begin() - A tunnel begins
  * @tunnel: Tunnel with its peer, not started
  *
@@ -607,10 +661,7 @@ void tbstream_control_begin(struct tbstream_tunnel *tunnel)
 
 	lockdep_assert_held(&tbstream_lock);
 
-	tunnel->control = tbstream_props_control(tunnel->peer);
-	/* Who has said something knows how to, whatever its properties seem to say */
-	if (control->link.heard)
-		tunnel->control = TBSTREAM_CONTROL_VERSION;
+	tunnel->control = tbstream_control_version(tunnel->stream);
 	tbstream_sender_init(&tunnel->tx.sender, control->tx_session);
 	tbstream_receiver_init(&tunnel->rx.receiver, control->rx_session,
 			       control->rx_complete);
@@ -638,7 +689,10 @@ void tbstream_control_up(struct tbstream_tunnel *tunnel)
 	} while (!number);
 	tbstream_link_tunnel(&control->link, number);
 	control->overdue = false;
+	control->heard_at = jiffies;
+	control->doubted = false;
 	tbstream_control_tell(tunnel->stream);
+	queue_delayed_work(tbstream_wq, &tunnel->peer->pulse, TBSTREAM_PULSE_TIME);
 }
 
 /**
@@ -770,6 +824,7 @@ void tbstream_control_add_peer(struct tbstream_peer *peer)
 {
 	INIT_LIST_HEAD(&peer->endpoints);
 	INIT_DELAYED_WORK(&peer->control, tbstream_control_work);
+	INIT_DELAYED_WORK(&peer->pulse, tbstream_control_pulse);
 	peer->burst_end = jiffies;
 
 	spin_lock(&tbstream_control_lock);
@@ -788,6 +843,22 @@ void tbstream_control_del_peer(struct tbstream_peer *peer)
 	spin_lock(&tbstream_control_lock);
 	list_del(&peer->control_list);
 	spin_unlock(&tbstream_control_lock);
+	cancel_delayed_work_sync(&peer->pulse);
+	cancel_delayed_work_sync(&peer->control);
+}
+
+/**
+ * tbstream_control_be_quiet() - The controller is about to sleep or to go
+ * @peer: Peer to which nothing is said any more, until its quiet is false again
+ *
+ * Context: Process context, without tbstream_lock.
+ */
+void tbstream_control_be_quiet(struct tbstream_peer *peer)
+{
+	mutex_lock(&tbstream_lock);
+	peer->quiet = true;
+	mutex_unlock(&tbstream_lock);
+	cancel_delayed_work_sync(&peer->pulse);
 	cancel_delayed_work_sync(&peer->control);
 }
 

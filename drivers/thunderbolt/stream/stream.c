@@ -375,15 +375,6 @@ static void tbstream_remove(struct tb_service *svc)
 	tbstream_peer_put(peer);
 }
 
-/* No control message any more: the controller is about to sleep or to go */
-static void tbstream_be_quiet(struct tbstream_peer *peer)
-{
-	mutex_lock(&tbstream_lock);
-	peer->quiet = true;
-	mutex_unlock(&tbstream_lock);
-	cancel_delayed_work_sync(&peer->control);
-}
-
 static void tbstream_shutdown(struct tb_service *svc)
 {
 	struct tbstream_peer *peer = tb_service_get_drvdata(svc);
@@ -395,7 +386,7 @@ static void tbstream_shutdown(struct tb_service *svc)
 
 	cancel_delayed_work_sync(&peer->resume);
 	tbstream_tunnels_shutdown(peer);
-	tbstream_be_quiet(peer);
+	tbstream_control_be_quiet(peer);
 }
 
 static int tbstream_resume(struct device *dev)
@@ -420,7 +411,7 @@ static int tbstream_suspend(struct device *dev)
 	mutex_unlock(&tbstream_lock);
 
 	if (tbstream_tunnels_suspend(peer)) {
-		tbstream_be_quiet(peer);
+		tbstream_control_be_quiet(peer);
 		return 0;
 	}
 	/* A path left up would be activated on resume, without its rings */

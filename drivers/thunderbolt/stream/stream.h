@@ -161,6 +161,7 @@ struct tbstream_advert {
  * @stranger: A message for a stream that we do not have. P: tbstream_control_lock
  * @strange: There is one. P: tbstream_control_lock
  * @control: Hears, answers and repeats control messages
+ * @pulse: Asks now and then whether the peer still answers
  * @quiet: Nothing is sent or heard while the machine sleeps. P: tbstream_lock
  * @burst: Messages sent in the present burst. P: tbstream_lock
  * @burst_end: jiffies when it ends. P: tbstream_lock
@@ -182,6 +183,7 @@ struct tbstream_peer {
 	struct tbstream_message stranger;
 	bool strange;
 	struct delayed_work control;
+	struct delayed_work pulse;
 	bool quiet;
 	unsigned int burst;
 	unsigned long burst_end;
@@ -199,6 +201,9 @@ struct tbstream_peer {
  * @due: jiffies when to ask again. P: tbstream_lock
  * @pause: Time between the last two questions, in jiffies. P: tbstream_lock
  * @asked: Questions since the last message came. P: tbstream_lock
+ * @heard_at: jiffies at that time, or when the tunnel came up. P: tbstream_lock
+ * @doubted: The last message is so old that the peer has to say something. P:
+ *	tbstream_lock
  * @overdue: Everything has left, and the peer still has not got more. P: tbstream_lock
  * @overdue_bytes: What it had then. P: tbstream_lock
  * @overdue_since: jiffies at that time. P: tbstream_lock
@@ -217,6 +222,8 @@ struct tbstream_control {
 	unsigned long due;
 	unsigned long pause;
 	unsigned int asked;
+	unsigned long heard_at;
+	bool doubted;
 	bool overdue;
 	u64 overdue_bytes;
 	unsigned long overdue_since;
@@ -590,6 +597,8 @@ void tbstream_control_send_now(struct tbstream *stream);
 void tbstream_control_tell(struct tbstream *stream);
 void tbstream_control_attend(struct tbstream *stream);
 bool tbstream_control_silent(const struct tbstream *stream);
+u32 tbstream_control_version(struct tbstream *stream);
+void tbstream_control_be_quiet(struct tbstream_peer *peer);
 
 /* props.c */
 struct tb_property_dir *tbstream_props_service_dir(void);

@@ -36,6 +36,53 @@ static ssize_t peer_uuid_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(peer_uuid);
 
+/* What the other host says about this stream, false if it says nothing */
+static bool tbstream_peer_says(struct device *dev, struct tbstream_advert *advert)
+{
+	struct tbstream *stream = dev_to_tbstream(dev);
+
+	guard(mutex)(&tbstream_lock);
+	return stream->peer &&
+	       tbstream_props_lookup(stream->peer, stream->name, advert);
+}
+
+static ssize_t peer_in_hopid_show(struct device *dev,
+				  struct device_attribute *attr, char *buf)
+{
+	struct tbstream_advert advert;
+
+	if (!tbstream_peer_says(dev, &advert))
+		return sysfs_emit(buf, "\n");
+	return sysfs_emit(buf, "%u\n", advert.in_hopid);
+}
+static DEVICE_ATTR_RO(peer_in_hopid);
+
+static ssize_t peer_out_hopid_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
+{
+	struct tbstream_advert advert;
+
+	if (!tbstream_peer_says(dev, &advert))
+		return sysfs_emit(buf, "\n");
+	return sysfs_emit(buf, "%u\n", advert.out_hopid);
+}
+static DEVICE_ATTR_RO(peer_out_hopid);
+
+static ssize_t protocol_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct tbstream *stream = dev_to_tbstream(dev);
+	u32 version;
+
+	guard(mutex)(&tbstream_lock);
+	if (!stream->peer)
+		return sysfs_emit(buf, "\n");
+	version = stream->tunnel ? stream->tunnel->control :
+		  tbstream_control_version(stream);
+	return sysfs_emit(buf, "%s\n", version ? "sessions" : "plain");
+}
+static DEVICE_ATTR_RO(protocol);
+
 static const char *tbstream_state(struct tbstream *stream)
 {
 	struct tbstream_tunnel *tunnel = stream->tunnel;
@@ -112,6 +159,9 @@ static struct attribute *tbstream_dev_attrs[] = {
 	&dev_attr_name.attr,
 	&dev_attr_service.attr,
 	&dev_attr_peer_uuid.attr,
+	&dev_attr_peer_in_hopid.attr,
+	&dev_attr_peer_out_hopid.attr,
+	&dev_attr_protocol.attr,
 	&dev_attr_state.attr,
 	&tbstream_attr_sessions.attr.attr,
 	&tbstream_attr_rx_bytes.attr.attr,

@@ -183,9 +183,6 @@ static void check_hosts(struct doctor *doctor)
 			      host->driver[0] ? host->driver : "no driver");
 		else
 			found(doctor, GOOD, "service", NULL, "%s", host->service);
-		if (doctor->options->verbose)
-			found(doctor, NOTE, "other side", "run 'tbstream doctor' there, too",
-			      "the kernel does not show %s's driver and HopIDs", host->name);
 	}
 }
 
@@ -228,6 +225,44 @@ static void check_counters(struct doctor *doctor, const struct stream *stream)
 	}
 }
 
+/* Where one side has no HopID yet, there is nothing to differ */
+static bool mirrors(const char *ours, const char *theirs)
+{
+	return atoi(ours) <= 0 || atoi(theirs) <= 0 || atoi(ours) == atoi(theirs);
+}
+
+/* What the other host says about a stream; nothing is known before it is there */
+static void check_other_side(struct doctor *doctor, const struct stream *stream,
+			     const struct host *host)
+{
+	char protocol[16], in[16], out[16];
+
+	fs_read(protocol, sizeof(protocol), CLASS_DIR "/tbstream%d/protocol", stream->index);
+	fs_read(in, sizeof(in), CLASS_DIR "/tbstream%d/peer_in_hopid", stream->index);
+	fs_read(out, sizeof(out), CLASS_DIR "/tbstream%d/peer_out_hopid", stream->index);
+	if (!protocol[0])
+		return;
+	if (!in[0])
+		found(doctor, NOTE, "other side", "'tbstream create' with its name there, too",
+		      "%s has no stream %s for this host yet", host->name, stream->name);
+	else if (!mirrors(stream->in_hopid, out) || !mirrors(stream->out_hopid, in))
+		found(doctor, PROBLEM, "other side",
+		      "write -1 to in_hopid and out_hopid on one side",
+		      "%s: HopIDs do not mirror each other: %s receives on %s, but we transmit on %s; it transmits on %s, but we receive on %s",
+		      stream->name, host->name, in, stream->out_hopid, out, stream->in_hopid);
+	else
+		found(doctor, GOOD, "other side", NULL, "%s: %s receives on HopID %s, transmits on %s",
+		      stream->name, host->name, in, out);
+	if (!strcmp(protocol, "plain"))
+		found(doctor, NOTE, "other side",
+		      "install this driver there, too; until then start the reader first and compare sums",
+		      "%s: the driver of %s knows the published protocol only, so close cannot tell whether all has arrived",
+		      stream->name, host->name);
+	else if (doctor->options->verbose)
+		found(doctor, GOOD, "other side", NULL, "%s: the driver of %s confirms what arrives",
+		      stream->name, host->name);
+}
+
 static void check_stream(struct doctor *doctor, const struct stream *stream)
 {
 	const struct host *host = stream_host(&doctor->world, stream);
@@ -249,6 +284,8 @@ static void check_stream(struct doctor *doctor, const struct stream *stream)
 		found(doctor, GOOD, "stream", NULL, "%s is %s, receives on HopID %s, transmits on %s",
 		      stream->name, stream->state[0] ? stream->state : "configured",
 		      stream->in_hopid, stream->out_hopid);
+	if (host)
+		check_other_side(doctor, stream, host);
 	check_counters(doctor, stream);
 
 	stream_device(device, sizeof(device), stream);

@@ -22,6 +22,9 @@ static const char *const counters[] = {
 	"rx_lost_frames",
 };
 
+/* What the other host says about the stream */
+static const char *const theirs[] = { "peer_in_hopid", "peer_out_hopid" };
+
 /**
  * stream_record() - Everything about a stream
  * @record: Where to add it
@@ -54,6 +57,13 @@ void stream_record(struct record *record, const struct world *world,
 			stream->index, counters[i]);
 		record_number(record, counters[i], value);
 	}
+	for (i = 0; i < ARRAY_SIZE(theirs); i++) {
+		fs_read(value, sizeof(value), CLASS_DIR "/tbstream%d/%s",
+			stream->index, theirs[i]);
+		record_number(record, theirs[i], value);
+	}
+	fs_read(value, sizeof(value), CLASS_DIR "/tbstream%d/protocol", stream->index);
+	record_text(record, "protocol", value);
 }
 
 /**

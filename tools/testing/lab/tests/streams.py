@@ -136,9 +136,13 @@ class Stream:
     def count(self, counter: str) -> int:
         return int(self.look(counter))
 
+    def wait_file(self, file: str, value: str, timeout: float = 10) -> None:
+        """Until a file of the class has this value."""
+        self.host.wait_until(f"v=$(cat {self.sysfs}/{file}); echo {file} $v; [ \"$v\" = '{value}' ]",
+                             timeout, f"{file} of {self.device} is '{value}'")
+
     def wait_state(self, state: str, timeout: float = 10) -> None:
-        self.host.wait_until(f"s=$(cat {self.sysfs}/state); echo state $s; [ \"$s\" = {state} ]",
-                             timeout, f"{self.device} {state}")
+        self.wait_file("state", state, timeout)
 
     def wait_count(self, counter: str, at_least: int, timeout: float = 10) -> None:
         """Until a counter has come so far."""

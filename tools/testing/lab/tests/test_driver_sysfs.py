@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: the device's class, its counters and its uevents."""
 
-from lab import Lab, paths
-from tests.streams import (OURS, Stream, check_transfer, good, io, nowhere, pair, prepare,
+from lab import Lab, Packets, paths
+from lab.faults import Fault
+from tests.streams import (CONTROL, OURS, Stream, check_transfer, good, io, nowhere, pair, prepare,
                            start_io, steps)
 
 LAB = OURS
@@ -17,17 +18,36 @@ def test_files_of_the_class(lab: Lab) -> None:
     link = alpha.run(f"readlink -f {stream.sysfs}/peer").stdout.strip()
     assert link.rsplit("/", 1)[-1] == alpha.service(), link
     assert alpha.run(f"ls {stream.sysfs}/").stdout.split() == sorted(
-        ["dev", "name", "peer", "peer_uuid", "power", "rx_bytes", "rx_crc_errors",
-         "rx_discarded_bytes", "rx_frames", "rx_lost_frames", "rx_malformed", "rx_overruns",
-         "service", "sessions", "state", "subsystem", "tx_bytes", "tx_frames", "tx_lost_bytes",
-         "uevent"])
+        ["dev", "name", "peer", "peer_in_hopid", "peer_out_hopid", "peer_uuid", "power",
+         "protocol", "rx_bytes", "rx_crc_errors", "rx_discarded_bytes", "rx_frames",
+         "rx_lost_frames", "rx_malformed", "rx_overruns", "service", "sessions", "state",
+         "subsystem", "tx_bytes", "tx_frames", "tx_lost_bytes", "uevent"])
     major, minor = stream.look("dev").split(":")
     assert alpha.run(f"stat -c '%t %T' {stream.device}").stdout.split() == \
         [f"{int(major):x}", f"{int(minor):x}"]
 
     lone = nowhere(alpha)
     assert (lone.look("peer_uuid"), lone.look("state")) == ("", "absent")
+    assert [lone.look(file) for file in ("peer_in_hopid", "peer_out_hopid", "protocol")] == [""] * 3
     alpha.run(f"test ! -e {lone.sysfs}/peer")
+
+
+def test_what_the_other_host_says(lab: Lab) -> None:
+    """Its HopIDs for a stream: none, none yet, and those it has, whether they mirror
+    ours or not."""
+    alpha, beta = prepare(lab)
+    ours = Stream(alpha, "says").set(in_hopid=11, out_hopid=12)
+    assert [ours.look(file) for file in ("peer_in_hopid", "peer_out_hopid", "protocol")] == \
+        ["", "", "sessions"]
+    theirs = Stream(beta, "says").set(in_hopid=0, out_hopid=0)
+    ours.wait_file("peer_in_hopid", "0")
+    assert ours.look("peer_out_hopid") == "0"
+    theirs.set(in_hopid=15, out_hopid=11)
+    ours.wait_file("peer_in_hopid", "15")
+    assert ours.look("peer_out_hopid") == "11"
+    theirs.remove()
+    ours.wait_file("peer_in_hopid", "")
+    ours.remove()
 
 
 def test_counters_are_exact(lab: Lab) -> None:
@@ -82,6 +102,28 @@ def test_state_over_a_life(lab: Lab) -> None:
     good(steps(reader.wait(10)))
     assert sink.look("state") == "closed" and sink.count("rx_discarded_bytes") == 5000
     beta.run("rm /tmp/go")
+
+
+def test_peer_that_falls_silent_is_unresponsive(lab: Lab) -> None:
+    """A driver that does not answer is not a reader who has yet to come: it shows in
+    a new tunnel, and in one in which it has answered and nothing is to be said."""
+    _, beta = prepare(lab)
+    source, sink = pair(lab)
+
+    def silenced() -> Fault:
+        return lab.sim.faults.drop(Packets(sender=beta.name, uuid=CONTROL, count=None))
+
+    silence = silenced()
+    writer = start_io(source.host, source.opened("w"), "write=100", "close")
+    source.wait_state("unresponsive", 20)
+    silence.clear()
+    source.wait_state("open", 10)
+    silence = silenced()
+    source.wait_state("unresponsive", 20)
+    silence.clear()
+    source.wait_state("open", 10)
+    assert good(io(beta, sink.opened("r"), "read=eof", "close"))[1]["ret"] == 100
+    good(steps(writer.wait(10)))
 
 
 def test_uevents(lab: Lab) -> None:

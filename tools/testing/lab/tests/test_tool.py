@@ -223,6 +223,12 @@ def test_doctor(lab: Lab) -> None:
     tbstream(alpha, "create", "nobody", "in_hopid=0", "out_hopid=0")
     assert [check for check, _ in complaints(6)] == ["stream"]
     tbstream(alpha, "remove", "nobody")
+    tbstream(beta, "create", "well", "in_hopid=20", "out_hopid=21")
+    alpha.wait_until("tbstream doctor | grep 'problem  other side .*do not mirror'", 20)
+    assert [check for check, _ in complaints(6)] == ["other side"]
+    tbstream(beta, "remove", "well")
+    alpha.wait_until("tbstream doctor | grep 'note  .* no stream well'", 20)
+    assert complaints(0) == []
 
     lab.cable.unplug()
     alpha.wait_for_no_peer()

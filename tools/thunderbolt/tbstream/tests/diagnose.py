@@ -35,11 +35,11 @@ def test_all_is_well() -> None:
     with healthy() as root:
         found = findings(root, 0)
         assert set(found) == {"driver", "configfs", "controller", "host", "service", "stream",
-                              "device"}, found
+                              "other side", "device"}, found
         assert {level for some in found.values() for level, _, _ in some} == {"ok"}, found
         lines = root.run("doctor").stdout.splitlines()
-        assert "does not show" in root.run("-v", "doctor").stdout
-        assert len(lines) == 7 and all(line.startswith("ok ") for line in lines), lines
+        assert "driver of beta confirms" in root.run("-v", "doctor").stdout
+        assert len(lines) == 8 and all(line.startswith("ok ") for line in lines), lines
 
 
 def test_driver_is_missing() -> None:
@@ -112,6 +112,29 @@ def test_streams() -> None:
         root.stream(state="pondering")
         assert one(root, "stream", 0)[:2] == (
             "ok", "backup is pondering, receives on HopID 9, transmits on 10")
+
+
+def test_other_side() -> None:
+    """What the other host says of a stream: nothing, other HopIDs, another protocol."""
+    with healthy() as root:
+        assert one(root, "other side", 0)[:2] == (
+            "ok", "backup: beta receives on HopID 10, transmits on 9")
+        root.stream(theirs=("", ""))
+        level, text, advice = one(root, "other side", 0)
+        assert (level, text) == ("note", "beta has no stream backup for this host yet") and advice
+        for theirs in ((12, 9), (10, 12)):
+            root.stream(theirs=theirs)
+            level, text, advice = one(root, "other side")
+            assert level == "problem" and "do not mirror" in text and "-1" in advice, text
+            assert str(theirs[0]) in text and str(theirs[1]) in text, text
+        for ours, theirs in (((9, 10), (0, 0)), ((9, 0), (12, 9)), ((-1, -1), (12, 9))):
+            root.stream(hopids=ours, theirs=theirs)
+            assert one(root, "other side", 0 if max(ours) > 0 else 6)[0] == "ok", (ours, theirs)
+        root.stream(protocol="plain")
+        _, (level, text, advice) = findings(root, 0)["other side"]
+        assert level == "note" and "published protocol only" in text and advice, text
+        root.stream(theirs=("", ""), protocol="")
+        assert "other side" not in findings(root, 0)
 
 
 def test_counters_of_errors() -> None:

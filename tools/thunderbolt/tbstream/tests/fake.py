@@ -84,8 +84,11 @@ class Root:
 
     def stream(self, name: str = "backup", service: str = BETA, index: int = 0,
                state: str | None = "closed", peer: str = BETA, hopids: tuple[int, int] = (9, 10),
+               theirs: tuple[object, object] | None = None, protocol: str = "sessions",
                **counters: int) -> str:
-        """Configure a stream; returns its directory. State None: the stock driver."""
+        """Configure a stream; returns its directory. State None: the stock driver.
+        `theirs` are the HopIDs that the other host says it has, mirrored by default."""
+        theirs = theirs or (hopids[1], hopids[0])
         base = f"{self.configfs}/{service}/{name}"
         for key, value in {"index": index, "in_hopid": hopids[0], "out_hopid": hopids[1],
                            "ring_size": 256, "throttling": 8192, "busy_poll": 0,
@@ -94,8 +97,9 @@ class Root:
         if state is not None:
             device = f"sys/class/tbstream/tbstream{index}"
             for key, text in {"name": name, "service": service, "state": state,
-                              "peer_uuid": peer}.items():
-                self.write(f"{device}/{key}", text)
+                              "peer_uuid": peer, "peer_in_hopid": theirs[0],
+                              "peer_out_hopid": theirs[1], "protocol": protocol}.items():
+                self.write(f"{device}/{key}", str(text))
             for key in ("sessions", "rx_bytes", "rx_frames", "tx_bytes", "tx_frames",
                         "rx_crc_errors", "rx_overruns", "rx_malformed", "rx_discarded_bytes",
                         "tx_lost_bytes", "rx_lost_frames"):

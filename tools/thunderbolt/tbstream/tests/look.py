@@ -11,7 +11,8 @@ LIST = ("domain route index host uuid service driver rx_speed rx_lanes tx_speed 
         " directory device state in_hopid out_hopid").split()
 SHOW = ("stream directory host uuid device state in_hopid out_hopid ring_size throttling busy_poll"
         " linger sessions rx_bytes rx_frames tx_bytes tx_frames rx_crc_errors rx_overruns"
-        " rx_malformed rx_discarded_bytes tx_lost_bytes rx_lost_frames").split()
+        " rx_malformed rx_discarded_bytes tx_lost_bytes rx_lost_frames peer_in_hopid"
+        " peer_out_hopid protocol").split()
 
 
 def test_list_of_nothing() -> None:
