@@ -91,12 +91,18 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
 		free(host);
 		return NULL;
 	}
-	if (config->script && !usim_script_init(host)) {
-		usim_router_exit(host);
-		free(host);
-		return NULL;
-	}
+	if (!usim_doorbell_init(host))
+		goto err_router_exit;
+	if (config->script && !usim_script_init(host))
+		goto err_doorbell_exit;
 	return host;
+
+err_doorbell_exit:
+	usim_doorbell_exit(host);
+err_router_exit:
+	usim_router_exit(host);
+	free(host);
+	return NULL;
 }
 
 /**
@@ -109,6 +115,7 @@ void usim_host_free(struct usim_host *host)
 	usim_script_exit(host);
 	usim_vfio_close(host);
 	usim_nhi_reset(host);
+	usim_doorbell_exit(host);
 	usim_router_exit(host);
 	free(host->config.name);
 	free(host->config.socket);

@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "dma.h"
+#include "doorbell.h"
 #include "fault.h"
 #include "nhi.h"
 #include "pci.h"
@@ -49,6 +50,7 @@ struct usim_profile {
  * @lanes: lanes per port, 1 or 2
  * @ports: USB4 ports
  * @usb4: USB4 version of the router, 1 or 2
+ * @mapped_doorbells: the guest writes ring registers to memory and is not trapped
  */
 struct usim_host_config {
 	char *name;
@@ -59,6 +61,7 @@ struct usim_host_config {
 	unsigned int lanes;
 	unsigned int ports;
 	unsigned int usb4;
+	bool mapped_doorbells;
 };
 
 /**
@@ -70,6 +73,7 @@ struct usim_host_config {
  * @dma: guest memory
  * @pci: configuration space and interrupt vectors
  * @nhi: registers and rings
+ * @doorbell: memory with the registers of the rings, if they are not trapped
  * @control: control channel
  * @router: configuration spaces of router and adapters
  * @script: what makes it a scripted host, or NULL
@@ -92,6 +96,7 @@ struct usim_host {
 	struct usim_dma dma;
 	struct usim_pci pci;
 	struct usim_nhi nhi;
+	struct usim_doorbell doorbell;
 	struct usim_control control;
 	struct usim_router router;
 	struct usim_script *script;

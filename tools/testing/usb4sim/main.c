@@ -48,6 +48,8 @@ static const char usage[] =
 	"                lanes=1|2           lanes of a port (default 1)\n"
 	"                ports=N             USB4 ports, 1 to 4 (default 1)\n"
 	"                usb4=1|2            USB4 version (default 1)\n"
+	"                doorbells=trapped|mapped  a message for each doorbell, or memory\n"
+	"                                    that is looked at (default trapped)\n"
 	"  --cable     connects two ports; PORT is the number of the lane 0 adapter: 1, 3, ...\n"
 	"  --control   socket for usb4simctl\n"
 	"  --log       event log, a JSON object on each line\n"
@@ -101,6 +103,9 @@ static int host_option(struct usim_host_config *config, const char *key, const c
 		config->ports = (unsigned int)n;
 	} else if (!strcmp(key, "usb4") && parse_number(val, 1, 2, &n)) {
 		config->usb4 = (unsigned int)n;
+	} else if (!strcmp(key, "doorbells") &&
+		   (!strcmp(val, "trapped") || !strcmp(val, "mapped"))) {
+		config->mapped_doorbells = !strcmp(val, "mapped");
 	} else {
 		return -EINVAL;
 	}
@@ -259,12 +264,19 @@ static int catch_signals(void)
 	return usim_loop_add(&sim.loop, &signals, EPOLLIN);
 }
 
+/* The event loop runs the hosts after each timer; there is nothing else to do. */
+static void look_again(struct usim_timer *timer)
+{
+	(void)timer;
+}
+
 static bool run_hosts(void *data)
 {
 	bool more = false;
 	unsigned int i;
 
 	(void)data;
+	usim_doorbell_poll(&sim);
 	for (i = 0; i < sim.nhosts; i++) {
 		struct usim_host *host = sim.host[i];
 
@@ -403,6 +415,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	sim.loop.work = run_hosts;
+	sim.doorbell_timer.expired = look_again;
 	usim_held_init(&sim);
 	ret = parse_options(argc, argv, &control, &log);
 	if (ret) {

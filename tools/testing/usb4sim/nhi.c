@@ -408,6 +408,7 @@ void usim_nhi_reset(struct usim_host *host)
 		usim_ring_reset(&nhi->tx[i]);
 		usim_ring_reset(&nhi->rx[i]);
 	}
+	usim_doorbell_reset(host);
 	memset(nhi->status, 0, sizeof(nhi->status));
 	memset(nhi->enable, 0, sizeof(nhi->enable));
 	memset(nhi->ivar, 0, sizeof(nhi->ivar));

@@ -106,11 +106,34 @@ void usim_ring_reset(struct usim_ring *ring)
 	ring->pdf_mask = 0;
 }
 
+static uint32_t mapped_word(const struct usim_ring *ring, uint32_t reg)
+{
+	return __atomic_load_n(&ring->mapped[reg / 4], __ATOMIC_ACQUIRE);
+}
+
+static uint64_t mapped_base(const struct usim_ring *ring)
+{
+	return mapped_word(ring, RING_REG_BASE_LO) |
+	       (uint64_t)mapped_word(ring, RING_REG_BASE_HI) << 32;
+}
+
+/* Registers that the guest may change at any time are looked at once. */
+static void latch(struct usim_ring *ring)
+{
+	if (!ring->mapped)
+		return;
+	ring->base_reg = mapped_base(ring);
+	ring->size_reg = mapped_word(ring, RING_REG_SIZE);
+	ring->seen = 0;
+}
+
 static void enable(struct usim_ring *ring)
 {
 	struct usim_host *host = ring->host;
-	uint32_t size = ring->size_reg & 0xffff;
+	uint32_t size;
 
+	latch(ring);
+	size = ring->size_reg & 0xffff;
 	if (size < 2) {
 		usim_rule_broken(host, USIM_RULE_RING_SIZE, "%s %u enabled with size %u",
 				 usim_ring_name(ring), ring->hop, size);
@@ -238,6 +261,39 @@ static void doorbell(struct usim_ring *ring, uint32_t index)
 	}
 }
 
+static uint32_t producer(const struct usim_ring *ring, uint32_t val)
+{
+	return ring->tx ? val >> 16 : val & 0xffff;
+}
+
+/**
+ * usim_ring_poll() - look whether the guest has rung a mapped doorbell
+ * @ring: the ring
+ *
+ * A guest that stops a ring clears the enable bit first, which is trapped, so a running
+ * ring has the base it was started with.
+ *
+ * Return: true if it has rung.
+ */
+bool usim_ring_poll(struct usim_ring *ring)
+{
+	uint32_t val;
+
+	if (!ring->mapped || !ring->enabled)
+		return false;
+	val = mapped_word(ring, RING_REG_INDEX);
+	if (val == ring->seen)
+		return false;
+	ring->seen = val;
+	if (mapped_base(ring) != ring->base) {
+		usim_rule_broken(ring->host, USIM_RULE_RING_REPROGRAMMED,
+				 "%s %u base", usim_ring_name(ring), ring->hop);
+		return false;
+	}
+	doorbell(ring, producer(ring, val));
+	return true;
+}
+
 /**
  * usim_ring_read() - read a ring register
  * @ring: the ring
@@ -247,6 +303,8 @@ static void doorbell(struct usim_ring *ring, uint32_t index)
  */
 uint32_t usim_ring_read(const struct usim_ring *ring, uint32_t reg)
 {
+	if (ring->mapped)
+		return mapped_word(ring, reg);
 	switch (reg) {
 	case RING_REG_BASE_LO:
 		return (uint32_t)ring->base_reg;
@@ -267,8 +325,13 @@ uint32_t usim_ring_read(const struct usim_ring *ring, uint32_t reg)
  */
 void usim_ring_write(struct usim_ring *ring, uint32_t reg, uint32_t val)
 {
+	/* A client that has not mapped the page */
+	if (ring->mapped) {
+		__atomic_store_n(&ring->mapped[reg / 4], val, __ATOMIC_RELEASE);
+		return;
+	}
 	if (reg == RING_REG_INDEX) {
-		doorbell(ring, ring->tx ? val >> 16 : val & 0xffff);
+		doorbell(ring, producer(ring, val));
 		return;
 	}
 	if (ring->options & USIM_RING_ENABLE)

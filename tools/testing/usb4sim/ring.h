@@ -14,6 +14,8 @@
 
 struct usim_host;
 
+#define USIM_RING_REGISTERS	4	/* words: base, index, size */
+
 /* Ring options, first word */
 #define USIM_RING_ENABLE	USIM_BIT(31)
 #define USIM_RING_RAW		USIM_BIT(30)
@@ -84,8 +86,11 @@ struct usim_posted {
  * @hold_timer: the next frame is late until this expires
  * @frames: frames completed
  * @bytes: their bytes
- * @doorbells: index writes
+ * @doorbells: index writes; mapped, those that were seen
  * @dropped: frames lost: no descriptor without E2E, or PDF not accepted
+ * @mapped: its registers in memory that the guest writes, or NULL if it is us who
+ *	    is asked to
+ * @seen: index register when the guest was last found to have written it there
  */
 struct usim_ring {
 	struct usim_host *host;
@@ -112,10 +117,13 @@ struct usim_ring {
 	uint64_t bytes;
 	uint64_t doorbells;
 	uint64_t dropped;
+	uint32_t *mapped;
+	uint32_t seen;
 };
 
 void usim_ring_init(struct usim_ring *ring, struct usim_host *host, unsigned int hop, bool tx);
 void usim_ring_reset(struct usim_ring *ring);
+bool usim_ring_poll(struct usim_ring *ring);
 uint32_t usim_ring_read(const struct usim_ring *ring, uint32_t reg);
 void usim_ring_write(struct usim_ring *ring, uint32_t reg, uint32_t val);
 uint32_t usim_ring_read_options(const struct usim_ring *ring, uint32_t reg);

@@ -34,6 +34,7 @@ struct usim_monitor;
  * @fault: faults to inject
  * @held: inter-domain packets that are held back
  * @record: recording of frames and packets
+ * @doorbell_timer: when mapped doorbells are looked at again
  * @monitor: control socket, or NULL
  * @started: usim_now() at the start
  * @strict: warnings that count as violations
@@ -48,6 +49,7 @@ struct usim {
 	struct usim_fault fault;
 	struct usim_held_queue held;
 	struct usim_record record;
+	struct usim_timer doorbell_timer;
 	struct usim_monitor *monitor;
 	uint64_t started;
 	bool strict[USIM_RULE_COUNT];

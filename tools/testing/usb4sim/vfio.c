@@ -48,6 +48,9 @@ enum vfio_command {
 #define VFIO_REGION_BAR2	2
 #define VFIO_REGION_CONFIG	7
 #define VFIO_REGION_RW		0x3	/* can be read, can be written */
+#define VFIO_REGION_MMAP	0x4
+#define VFIO_REGION_CAPS	0x8
+#define VFIO_REGION_CAP_SPARSE	1
 
 #define VFIO_IRQS		5
 #define VFIO_IRQ_MSIX		2
@@ -104,6 +107,29 @@ struct vfio_region_info {
 	uint64_t offset;
 };
 
+/**
+ * struct vfio_sparse_region - a region of which only some areas can be mapped
+ * @info: its cap_offset says where @id is, even in a reply that ends before
+ * @id: of this capability
+ * @version: of this capability
+ * @next: offset of the next capability
+ * @nr_areas: how many areas
+ * @reserved: zero
+ * @area: first byte and size of each
+ */
+struct vfio_sparse_region {
+	struct vfio_region_info info;
+	uint16_t id;
+	uint16_t version;
+	uint32_t next;
+	uint32_t nr_areas;
+	uint32_t reserved;
+	struct {
+		uint64_t offset;
+		uint64_t size;
+	} area[USIM_DOORBELL_AREAS];
+};
+
 struct vfio_irq_info {
 	uint32_t argsz;
 	uint32_t flags;
@@ -156,6 +182,7 @@ void usim_vfio_init(struct usim_vfio *vfio)
 {
 	vfio->listener.fd = -1;
 	vfio->client.fd = -1;
+	vfio->out_fd = -1;
 }
 
 static struct usim_host *client_host(struct usim_source *src)
@@ -165,18 +192,39 @@ static struct usim_host *client_host(struct usim_source *src)
 	return usim_container_of(vfio, struct usim_host, vfio);
 }
 
+/* A descriptor goes with the first byte of its message. */
+static ssize_t send_output(struct usim_vfio *vfio)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = { };
+	struct iovec iov = { .iov_base = vfio->out, .iov_len = vfio->out_len };
+	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (vfio->out_fd >= 0) {
+		hdr.msg_control = control.buf;
+		hdr.msg_controllen = sizeof(control.buf);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &vfio->out_fd, sizeof(int));
+	}
+	return sendmsg(vfio->client.fd, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void flush(struct usim_host *host)
 {
 	struct usim_vfio *vfio = &host->vfio;
 	ssize_t n;
 
 	while (vfio->out_len) {
-		n = send(vfio->client.fd, vfio->out, vfio->out_len,
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send_output(vfio);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return;		/* full, or gone: reading will tell */
+		vfio->out_fd = -1;
 		vfio->out_len -= (size_t)n;
 		memmove(vfio->out, vfio->out + n, vfio->out_len);
 	}
@@ -334,6 +382,37 @@ static uint64_t region_size(uint32_t region)
 	return 0;
 }
 
+/* QEMU asks for the header first, and then for as much as that says there is. */
+static int sparse_region_info(struct usim_host *host, const struct message *msg, uint32_t room)
+{
+	struct vfio_sparse_region sparse = {
+		.info = {
+			.argsz = sizeof(sparse),
+			.flags = VFIO_REGION_RW | VFIO_REGION_MMAP | VFIO_REGION_CAPS,
+			.index = VFIO_REGION_BAR0,
+			.cap_offset = sizeof(sparse.info),
+			.size = region_size(VFIO_REGION_BAR0),
+		},
+		.id = VFIO_REGION_CAP_SPARSE,
+		.version = 1,
+		.nr_areas = USIM_DOORBELL_AREAS,
+	};
+	unsigned int i;
+
+	for (i = 0; i < USIM_DOORBELL_AREAS; i++) {
+		sparse.area[i].offset = usim_doorbell_area[i];
+		sparse.area[i].size = USIM_DOORBELL_PAGE;
+	}
+	if (room < sizeof(sparse)) {
+		reply(host, msg, &sparse.info, sizeof(sparse.info));
+		return 0;
+	}
+	if (!(msg->header.flags & VFIO_FLAG_NO_REPLY))
+		host->vfio.out_fd = host->doorbell.fd;
+	reply(host, msg, &sparse, sizeof(sparse));
+	return 0;
+}
+
 static int do_region_info(struct usim_host *host, const struct message *msg)
 {
 	struct vfio_region_info info;
@@ -343,6 +422,8 @@ static int do_region_info(struct usim_host *host, const struct message *msg)
 	memcpy(&info, msg->data, sizeof(info));
 	if (info.index >= VFIO_REGIONS)
 		return -EINVAL;
+	if (info.index == VFIO_REGION_BAR0 && host->doorbell.fd >= 0)
+		return sparse_region_info(host, msg, info.argsz);
 	info.argsz = sizeof(info);
 	info.size = region_size(info.index);
 	info.flags = info.size ? VFIO_REGION_RW : 0;
@@ -787,6 +868,7 @@ static void listener_ready(struct usim_source *src, uint32_t events)
 	vfio->greeted = false;
 	vfio->in_len = 0;
 	vfio->out_len = 0;
+	vfio->out_fd = -1;
 	if (usim_loop_add(&host->sim->loop, &vfio->client, EPOLLIN)) {
 		close(fd);
 		vfio->client.fd = -1;
@@ -849,6 +931,7 @@ void usim_vfio_disconnect(struct usim_host *host, const char *why)
 	vfio->nfds = 0;
 	vfio->in_len = 0;
 	vfio->out_len = 0;
+	vfio->out_fd = -1;
 	if (vfio->greeted) {
 		vfio->greeted = false;
 		usim_host_disconnected(host);

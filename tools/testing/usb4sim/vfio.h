@@ -40,6 +40,7 @@ struct usim_vfio_fd {
  * @nfds: how many
  * @out: bytes that the socket did not take yet
  * @out_len: how many
+ * @out_fd: descriptor that goes with the first of them, or -1; not ours to close
  * @messages: messages handled
  */
 struct usim_vfio {
@@ -52,6 +53,7 @@ struct usim_vfio {
 	unsigned int nfds;
 	uint8_t out[USIM_VFIO_OUT_SIZE];
 	size_t out_len;
+	int out_fd;
 	uint64_t messages;
 };
 

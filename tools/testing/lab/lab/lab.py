@@ -57,15 +57,16 @@ class Lab:
     driver: "ours" (thunderbolt_stream of this project), "stock" (that of
     kernel 7.3) or None. net: load thunderbolt_net. cables: default is one
     between port 1 of the first two hosts. profile, lanes (1 or 2) and usb4 (the
-    version of the routers, 1 or 2) are the controllers'. simulator False leaves out the
-    controllers. tolerate names rules that a stock driver is known to break.
-    recovery names what makes the initramfs (see patient.py) of a host in addition,
-    `patient`, at the other end of the first cable; it needs driver "ours".
+    version of the routers, 1 or 2) are the controllers'. doorbells "mapped" lets guests
+    ring without being trapped, see ../usb4sim/README. simulator False leaves out the
+    controllers. tolerate names rules that a stock driver is known to break. recovery
+    names what makes the initramfs (see patient.py) of a host in addition, `patient`, at
+    the other end of the first cable; it needs driver "ours".
     progress is called with one line per step."""
 
     def __init__(self, hosts: Sequence[HostSpec] = DEFAULT_HOSTS, profile: str = "intel",
                  driver: str | None = "ours", net: bool = False,
-                 cables: Sequence[Cable] | None = None, lanes: int = 1, usb4: int = 1,
+                 cables: Sequence[Cable] | None = None, lanes: int = 1, usb4: int = 1, doorbells: str = "trapped",
                  simulator: bool = True, shell: bool = False, wait: bool = True,
                  tolerate: Sequence[str] = (), recovery: str | None = None,
                  name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
@@ -79,7 +80,8 @@ class Lab:
         self.cables: list[CableHandle] = []
         self.directory = paths.RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         self._cable_specs = cables
-        self._sim_options = [f"profile={profile}", f"lanes={lanes}", f"usb4={usb4}"]
+        self._sim_options = [f"profile={profile}", f"lanes={lanes}", f"usb4={usb4}",
+                             f"doorbells={doorbells}"]
         self._with_simulator = simulator
         self._shell = shell
         self._wait = wait

@@ -319,8 +319,12 @@ unsigned int ring_room(const struct ring *ring)
  */
 void ring_doorbell(struct ring *ring)
 {
-	host_set(ring->host, ring_reg(ring, NHI_RING_INDEX),
-		 ring->tx ? ring->head << 16 : ring->head);
+	uint32_t index = ring->tx ? ring->head << 16 : ring->head;
+
+	if (ring->mapped)
+		__atomic_store_n(&ring->mapped[NHI_RING_INDEX / 4], index, __ATOMIC_RELEASE);
+	else
+		host_set(ring->host, ring_reg(ring, NHI_RING_INDEX), index);
 }
 
 static uint32_t desc_info(const struct ring *ring, unsigned int index)

@@ -43,6 +43,7 @@ struct host;
  * @buf_size: Bytes in each
  * @head: Next descriptor that we fill
  * @tail: Next descriptor that the device completes
+ * @mapped: Its registers in memory shared with the simulator, or NULL
  */
 struct ring {
 	struct host *host;
@@ -62,6 +63,7 @@ struct ring {
 	size_t buf_size;
 	unsigned int head;
 	unsigned int tail;
+	uint32_t *mapped;
 };
 
 /**
