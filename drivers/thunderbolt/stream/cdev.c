@@ -1034,10 +1034,15 @@ int tbstream_cdev_add(struct tbstream *stream)
  *
  * An open() that has begun can still arrive; it finds the stream dead.
  *
+ * The event that removes the device is the last one: udev would give its names
+ * back to a device that has gone for an event that comes later, and might take
+ * it for the next stream with this minor.
+ *
  * Context: Process context, without tbstream_lock, which sysfs files take.
  */
 void tbstream_cdev_del(struct tbstream *stream)
 {
+	tbstream_changed_cancel(stream);
 	cdev_device_del(&stream->cdev, &stream->dev);
 }
 

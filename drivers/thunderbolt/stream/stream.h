@@ -636,6 +636,7 @@ bool tbstream_in_use(const struct tbstream *stream);
 /* sysfs.c */
 void tbstream_changed(struct tbstream *stream);
 void tbstream_changed_work(struct work_struct *work);
+void tbstream_changed_cancel(struct tbstream *stream);
 extern const struct attribute_group *tbstream_dev_groups[];
 int tbstream_dev_uevent(const struct device *dev, struct kobj_uevent_env *env);
 

@@ -239,3 +239,16 @@ void tbstream_changed(struct tbstream *stream)
 	if (!queue_work(tbstream_wq, &stream->changed))
 		put_device(&stream->dev);
 }
+
+/**
+ * tbstream_changed_cancel() - Send no uevent of tbstream_changed() any more
+ * @stream: Stream after tbstream_del()
+ *
+ * Context: Process context, without tbstream_lock. Sleeps until an event that is
+ * being sent has been sent.
+ */
+void tbstream_changed_cancel(struct tbstream *stream)
+{
+	if (cancel_work_sync(&stream->changed))
+		put_device(&stream->dev);
+}
