@@ -60,28 +60,11 @@ def _start(case: Case, lab: Lab, sessions: list[Session], rng: random.Random) ->
         lab.sim.faults.release(hit.source.host.name)
 
 
-def _finish(case: Case, lab: Lab, sessions: list[Session], where: Stream) -> None:
-    """Every call returns in time, and the hosts are made well."""
-    seconds = TIMES[case.fault]
-    if case.fault == "controller_dies":
-        # Its own host may learn of it only when somebody takes the dead one out
-        for session in sessions:
-            session.finish(seconds + MARGIN, but_not_on=where.host)
-        recover(case, lab, where)
-    for session in sessions:
-        session.finish(seconds + MARGIN)
-        session.clean()
-    if case.fault != "controller_dies":
-        recover(case, lab, where)
-
-
 def _judge(case: Case, lab: Lab, sessions: list[Session]) -> None:
     """What has to be true of this case."""
-    own_host_failed = case.fault == "controller_dies"
     for session in sessions:
-        judge(session, reader_fails=own_host_failed and case.side == "receiver")
-        if not own_host_failed:
-            judge_time(lab, session, TIMES[case.fault])
+        judge(session, reader_fails=case.fault == "controller_dies" and case.side == "receiver")
+        judge_time(lab, session, TIMES[case.fault])
         if case.fault in HARMLESS:
             assert session.whole, f"nothing may be missing after this\n{session}"
         SLOWEST[case.fault] = max(SLOWEST.get(case.fault, 0.0), session.slowest["ms"])
@@ -109,8 +92,11 @@ def run(case: Case, lab: Lab) -> None:
         fault = inject(case, lab, hit, rng)
         _start(case, lab, sessions, rng)
     fault.wait(20)
-    _finish(case, lab, sessions, source if case.side == "sender" else sink)
+    for session in sessions:
+        session.finish(TIMES[case.fault] + MARGIN)
+        session.clean()
     _judge(case, lab, sessions)
+    recover(case, lab, source if case.side == "sender" else sink)
     transfer((source, sink), 20000)
 
 

@@ -5,7 +5,7 @@ import itertools
 from typing import Any
 
 from lab import Lab, LabFailure
-from lab.host import Host, Process
+from lab.host import Process
 from tests.matrix.cases import Plan
 from tests.streams import Stream, start_io, steps
 
@@ -57,13 +57,11 @@ class Session:
         """Let the writer go on."""
         self.source.host.run(f"touch {self.may_go}")
 
-    def finish(self, timeout: float, but_not_on: Host | None = None) -> None:
-        """Both ends have to return in time, or that on the other host."""
+    def finish(self, timeout: float) -> None:
+        """Both ends have to return in time."""
         assert self.writer and self.reader
         problem = None
-        for end, host in ((self.writer, self.source.host), (self.reader, self.sink.host)):
-            if host is but_not_on:
-                continue
+        for end in (self.writer, self.reader):
             try:
                 result = end.wait(timeout)
             except LabFailure as error:
