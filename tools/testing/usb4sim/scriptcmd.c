@@ -414,8 +414,44 @@ static struct json_object *set_accept(struct usim_script *script, unsigned int a
 	return usim_command_failure("usage: script HOST accept HOPID none|keep|discard");
 }
 
-static struct json_object *take_packets(struct usim_script *script, unsigned int argc,
-					char **argv)
+/* The oldest packet that was received, which is forgotten */
+static struct json_object *take_packet(struct usim_script *script)
+{
+	const struct usim_script_packet *packet = &script->packet[script->first_packet];
+	struct json_object *entry = json_object_new_object();
+
+	add_u64(entry, "pdf", packet->type);
+	add_u64(entry, "port", packet->port);
+	json_object_object_add(entry, "words",
+			       json_object_new_string(format_words(packet->word, packet->count)));
+	script->first_packet = (script->first_packet + 1) % USIM_SCRIPT_QUEUE;
+	script->npackets--;
+	return entry;
+}
+
+/* The oldest frame */
+static struct json_object *take_frame(struct usim_script *script)
+{
+	const struct usim_script_frame *frame = &script->frame[script->first_frame];
+	struct json_object *entry = json_object_new_object();
+
+	add_u64(entry, "port", frame->port);
+	add_u64(entry, "hopid", frame->hop);
+	add_u64(entry, "sof", USIM_DESC_SOF(frame->attr));
+	add_u64(entry, "eof", USIM_DESC_EOF(frame->attr));
+	add_u64(entry, "crc_error", !!(frame->attr & USIM_DESC_CRC_ERROR));
+	add_u64(entry, "overrun", !!(frame->attr & USIM_DESC_OVERRUN));
+	json_object_object_add(entry, "data",
+			       json_object_new_string(format_bytes(frame->data, frame->len)));
+	script->first_frame = (script->first_frame + 1) % USIM_SCRIPT_QUEUE;
+	script->nframes--;
+	return entry;
+}
+
+/* Up to "max=" of what was received, @count of which there are, as list @name */
+static struct json_object *take_list(struct usim_script *script, unsigned int argc, char **argv,
+				     const char *name, unsigned int count,
+				     struct json_object *(*take)(struct usim_script *script))
 {
 	struct json_object *reply, *list;
 	struct options o;
@@ -423,56 +459,29 @@ static struct json_object *take_packets(struct usim_script *script, unsigned int
 	reply = parse_options(argc, argv, " max ", &o);
 	if (reply)
 		return reply;
-	reply = json_object_new_object();
 	list = json_object_new_array();
-	for (; o.max && script->npackets; o.max--) {
-		const struct usim_script_packet *packet = &script->packet[script->first_packet];
-		struct json_object *entry = json_object_new_object();
+	for (; o.max && count; o.max--, count--)
+		json_object_array_add(list, take(script));
+	reply = json_object_new_object();
+	json_object_object_add(reply, name, list);
+	return reply;
+}
 
-		add_u64(entry, "pdf", packet->type);
-		add_u64(entry, "port", packet->port);
-		json_object_object_add(entry, "words",
-				       json_object_new_string(format_words(packet->word,
-									   packet->count)));
-		json_object_array_add(list, entry);
-		script->first_packet = (script->first_packet + 1) % USIM_SCRIPT_QUEUE;
-		script->npackets--;
-	}
-	json_object_object_add(reply, "packets", list);
-	add_u64(reply, "lost", script->packets_lost);
+static struct json_object *take_packets(struct usim_script *script, unsigned int argc,
+					char **argv)
+{
+	struct json_object *reply = take_list(script, argc, argv, "packets", script->npackets,
+					      take_packet);
+
+	if (!json_object_object_get_ex(reply, "error", NULL))
+		add_u64(reply, "lost", script->packets_lost);
 	return reply;
 }
 
 static struct json_object *take_frames(struct usim_script *script, unsigned int argc,
 				       char **argv)
 {
-	struct json_object *reply, *list;
-	struct options o;
-
-	reply = parse_options(argc, argv, " max ", &o);
-	if (reply)
-		return reply;
-	reply = json_object_new_object();
-	list = json_object_new_array();
-	for (; o.max && script->nframes; o.max--) {
-		const struct usim_script_frame *frame = &script->frame[script->first_frame];
-		struct json_object *entry = json_object_new_object();
-
-		add_u64(entry, "port", frame->port);
-		add_u64(entry, "hopid", frame->hop);
-		add_u64(entry, "sof", USIM_DESC_SOF(frame->attr));
-		add_u64(entry, "eof", USIM_DESC_EOF(frame->attr));
-		add_u64(entry, "crc_error", !!(frame->attr & USIM_DESC_CRC_ERROR));
-		add_u64(entry, "overrun", !!(frame->attr & USIM_DESC_OVERRUN));
-		json_object_object_add(entry, "data",
-				       json_object_new_string(format_bytes(frame->data,
-									   frame->len)));
-		json_object_array_add(list, entry);
-		script->first_frame = (script->first_frame + 1) % USIM_SCRIPT_QUEUE;
-		script->nframes--;
-	}
-	json_object_object_add(reply, "frames", list);
-	return reply;
+	return take_list(script, argc, argv, "frames", script->nframes, take_frame);
 }
 
 static struct json_object *show_status(struct usim_script *script, unsigned int argc,
