@@ -6,7 +6,8 @@
  * were set up by their connection managers and are not being reset. Waiting
  * for the connection managers is a simplification: hardware trains earlier,
  * and the first machine then asks the second for its name until that has
- * booted. Here it is told when somebody can answer.
+ * booted. Here it is told when somebody can answer. A dock's upstream port is
+ * always ready, its others while that one has a link and it was set up.
  */
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "held.h"
 #include "host.h"
 #include "log.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
@@ -47,9 +49,10 @@ static void stall_expired(struct usim_timer *timer)
  */
 void usim_port_stall(struct usim_port *port, unsigned int what, uint32_t ms)
 {
-	struct usim_loop *loop = &port->host->sim->loop;
+	struct usim_router *router = port->router;
+	struct usim_loop *loop = &router->sim->loop;
 
-	usim_event(port->host->sim, port->host, "stall", "adapter %u", port->adapter);
+	usim_event(router->sim, router->host, "stall", "adapter %u", port->adapter);
 	port->stall = what;
 	usim_timer_cancel(&port->stall_timer);
 	if (ms)
@@ -66,19 +69,20 @@ void usim_port_release(struct usim_port *port)
 	if (!port->stall)
 		return;
 	port->stall = 0;
-	usim_event(port->host->sim, port->host, "release", "adapter %u", port->adapter);
+	usim_event(port->router->sim, port->router->host, "release", "adapter %u",
+		   port->adapter);
 	usim_held_flush(port, USIM_HELD_STALLED);
 }
 
 /**
  * usim_port_init() - make a port without a cable
  * @port: the port
- * @host: whose
+ * @router: whose
  * @adapter: number of its lane 0 adapter
  */
-void usim_port_init(struct usim_port *port, struct usim_host *host, unsigned int adapter)
+void usim_port_init(struct usim_port *port, struct usim_router *router, unsigned int adapter)
 {
-	port->host = host;
+	port->router = router;
 	port->adapter = adapter;
 	port->resend.expired = resend_expired;
 	port->stall_timer.expired = stall_expired;
@@ -98,11 +102,12 @@ void usim_port_forget(struct usim_port *port)
 
 static bool can_notify(struct usim_port *port)
 {
-	struct usim_router *router = &port->host->router;
+	struct usim_router *router = port->router;
+	struct usim_host *host = usim_router_domain(router);
 
-	return usim_router_valid(router) &&
+	return host && usim_router_valid(router) &&
 	       usim_adapter_hotplug_enabled(&router->adapter[port->adapter]) &&
-	       usim_control_ready(port->host);
+	       usim_control_ready(host);
 }
 
 /**
@@ -115,19 +120,23 @@ static bool can_notify(struct usim_port *port)
  */
 void usim_port_notify(struct usim_port *port)
 {
+	struct usim_router *router = port->router;
+	struct usim *sim = router->sim;
 	bool unplug = port->told_up && (!port->up || port->told_link != port->link);
 
-	if (port->event || (!unplug && port->told_up == port->up) || !can_notify(port))
+	/* Of the link through which it is told there is nothing to tell. */
+	if (port == router->upstream_port || port->event ||
+	    (!unplug && port->told_up == port->up) || !can_notify(port))
 		return;
 	port->event = true;
 	port->event_unplug = unplug;
 	port->event_link = port->link;
 	port->events++;
-	usim_control_hotplug(port->host, port->adapter, unplug);
-	usim_event(port->host->sim, port->host, "hotplug", "%splug event for adapter %u",
-		   unplug ? "un" : "", port->adapter);
-	usim_timer_arm(&port->host->sim->loop, &port->resend,
-		       port->host->sim->loop.now + RESEND_TIME);
+	usim_control_hotplug(port, unplug);
+	usim_event(sim, usim_router_domain(router), "hotplug", "%splug event for adapter %u%s%s",
+		   unplug ? "un" : "", port->adapter, router->host ? "" : " of ",
+		   router->host ? "" : router->name);
+	usim_timer_arm(&sim->loop, &port->resend, sim->loop.now + RESEND_TIME);
 }
 
 /**
@@ -151,8 +160,15 @@ bool usim_port_acknowledge(struct usim_port *port, bool unplug)
 
 static bool end_ready(const struct usim_port *port)
 {
-	return usim_host_running(port->host) && !port->reset &&
-	       (port->host->script || usim_router_valid(&port->host->router));
+	const struct usim_router *router = port->router;
+	const struct usim_host *host = router->host;
+
+	if (port->reset)
+		return false;
+	if (host)
+		return usim_host_running(host) && (host->script || usim_router_valid(router));
+	return port == router->upstream_port ||
+	       (router->upstream_port->up && usim_router_valid(router));
 }
 
 static void set_link(struct usim_cable *cable, bool up)
@@ -171,11 +187,18 @@ static void set_link(struct usim_cable *cable, bool up)
 			usim_router_link_down(port);
 			usim_held_drop(port);
 		}
-		usim_event(cable->sim, port->host, up ? "link-up" : "link-down",
-			   "adapter %u", port->adapter);
+		usim_event(cable->sim, port->router->host, up ? "link-up" : "link-down",
+			   "adapter %u%s%s", port->adapter, port->router->host ? "" : " of ",
+			   port->router->host ? "" : port->router->name);
 	}
-	for (i = 0; i < 2; i++)
-		usim_port_notify(cable->end[i]);
+	for (i = 0; i < 2; i++) {
+		struct usim_port *port = cable->end[i];
+
+		if (!up && port == port->router->upstream_port)
+			usim_router_reset(port->router);
+		else
+			usim_port_notify(port);
+	}
 }
 
 static void trained(struct usim_timer *timer)
@@ -202,16 +225,16 @@ void usim_cable_update(struct usim_cable *cable)
 }
 
 /**
- * usim_cable_update_host() - usim_cable_update() for all cables of a host
- * @host: the host
+ * usim_cable_update_router() - usim_cable_update() for all cables of a router
+ * @router: the router
  */
-void usim_cable_update_host(struct usim_host *host)
+void usim_cable_update_router(struct usim_router *router)
 {
 	unsigned int i;
 
-	for (i = 0; i < host->router.nports; i++)
-		if (host->router.port[i].cable)
-			usim_cable_update(host->router.port[i].cable);
+	for (i = 0; i < router->nports; i++)
+		if (router->port[i].cable)
+			usim_cable_update(router->port[i].cable);
 }
 
 /**
@@ -267,7 +290,7 @@ void usim_cable_plug(struct usim_cable *cable, bool plugged)
 		return;
 	cable->plugged = plugged;
 	usim_event(cable->sim, NULL, plugged ? "plug" : "unplug", "%s:%u to %s:%u",
-		   cable->end[0]->host->name, cable->end[0]->adapter,
-		   cable->end[1]->host->name, cable->end[1]->adapter);
+		   cable->end[0]->router->name, cable->end[0]->adapter,
+		   cable->end[1]->router->name, cable->end[1]->adapter);
 	usim_cable_update(cable);
 }

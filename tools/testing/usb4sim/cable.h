@@ -13,15 +13,15 @@
 
 struct usim;
 struct usim_cable;
-struct usim_host;
+struct usim_router;
 
 #define USIM_STALL_DATA		1U	/* frames */
 #define USIM_STALL_CONTROL	2U	/* inter-domain packets */
 #define USIM_STALL_ALL		3U
 
 /**
- * struct usim_port - a USB4 port of a host
- * @host: whose
+ * struct usim_port - a USB4 port of a router
+ * @router: whose
  * @adapter: number of its lane 0 adapter
  * @cable: cable in it, or NULL
  * @peer: port at the other end of the cable, or NULL
@@ -41,7 +41,7 @@ struct usim_host;
  * @stall_timer: end of the stall
  */
 struct usim_port {
-	struct usim_host *host;
+	struct usim_router *router;
 	unsigned int adapter;
 	struct usim_cable *cable;
 	struct usim_port *peer;
@@ -79,8 +79,8 @@ struct usim_cable *usim_cable_new(struct usim *sim, struct usim_port *a, struct 
 void usim_cable_free(struct usim_cable *cable);
 void usim_cable_plug(struct usim_cable *cable, bool plugged);
 void usim_cable_update(struct usim_cable *cable);
-void usim_cable_update_host(struct usim_host *host);
-void usim_port_init(struct usim_port *port, struct usim_host *host, unsigned int adapter);
+void usim_cable_update_router(struct usim_router *router);
+void usim_port_init(struct usim_port *port, struct usim_router *router, unsigned int adapter);
 void usim_port_forget(struct usim_port *port);
 void usim_port_stall(struct usim_port *port, unsigned int what, uint32_t ms);
 void usim_port_release(struct usim_port *port);

@@ -16,9 +16,11 @@
 
 #include "cable.h"
 #include "command.h"
+#include "dock.h"
 #include "fault.h"
 #include "host.h"
 #include "log.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
@@ -100,7 +102,7 @@ static struct json_object *describe_cable(const struct usim *sim, unsigned int i
 	for (i = 0; i < 2; i++) {
 		char text[128];
 
-		snprintf(text, sizeof(text), "%s:%u", cable->end[i]->host->name,
+		snprintf(text, sizeof(text), "%s:%u", cable->end[i]->router->name,
 			 cable->end[i]->adapter);
 		add_string(obj, key[i], text);
 	}
@@ -233,23 +235,42 @@ static uint64_t cpu_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static struct json_object *describe_dock(const struct usim_dock *dock)
+{
+	const struct usim_host *host = usim_router_domain(&dock->router);
+	struct json_object *obj = json_object_new_object();
+	uint64_t events = 0;
+	unsigned int i;
+
+	for (i = 0; i < dock->router.nports; i++)
+		events += dock->router.port[i].events;
+	json_object_object_add(obj, "host", host ? json_object_new_string(host->name) : NULL);
+	add_bool(obj, "set_up", usim_router_valid(&dock->router));
+	add_u64(obj, "hotplug_events", events);
+	return obj;
+}
+
 static struct json_object *run_stats(struct usim *sim, unsigned int argc, char **argv)
 {
-	struct json_object *reply, *hosts, *cables;
+	struct json_object *reply, *hosts, *docks, *cables;
 	unsigned int i;
 
 	if (argc != 1)
 		return usim_command_failure("usage: %s", argv[0]);
 	reply = json_object_new_object();
 	hosts = json_object_new_object();
+	docks = json_object_new_object();
 	cables = json_object_new_array();
 	for (i = 0; i < sim->nhosts; i++)
 		json_object_object_add(hosts, sim->host[i]->name, describe_host(sim->host[i]));
+	for (i = 0; i < sim->ndocks; i++)
+		json_object_object_add(docks, sim->dock[i]->name, describe_dock(sim->dock[i]));
 	for (i = 0; i < sim->ncables; i++)
 		json_object_array_add(cables, describe_cable(sim, i));
 	add_u64(reply, "time_us", (usim_now() - sim->started) / USIM_NSEC_PER_USEC);
 	add_u64(reply, "cpu_us", cpu_us());
 	json_object_object_add(reply, "hosts", hosts);
+	json_object_object_add(reply, "docks", docks);
 	json_object_object_add(reply, "cables", cables);
 	return reply;
 }

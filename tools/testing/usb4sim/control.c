@@ -13,6 +13,7 @@
 #include "crc32c.h"
 #include "host.h"
 #include "log.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
@@ -176,62 +177,71 @@ void usim_control_send_bytes(struct usim_host *host, enum usim_packet_type type,
 		;
 }
 
-static void send_error(struct usim_host *host, enum error_code code, unsigned int adapter)
+/* Sends a packet that a router itself makes to its connection manager. */
+static void send_from(struct usim_router *router, enum usim_packet_type type, uint32_t word)
 {
+	uint64_t route = usim_router_route(router);
 	const uint32_t words[3] = {
-		ROUTE_TO_CM, 0, USIM_PUT(code, 7, 0) | USIM_PUT(adapter, 13, 8),
+		ROUTE_TO_CM | (uint32_t)(route >> 32), (uint32_t)route, word,
 	};
 
-	usim_control_send(host, USIM_PACKET_ERROR, words, 3);
+	usim_control_send(usim_router_domain(router), type, words, 3);
+}
+
+static void send_error(struct usim_router *router, enum error_code code, unsigned int adapter)
+{
+	send_from(router, USIM_PACKET_ERROR, USIM_PUT(code, 7, 0) | USIM_PUT(adapter, 13, 8));
 }
 
 /**
  * usim_control_hotplug() - send a hotplug event
- * @host: the guest
- * @adapter: lane adapter
+ * @port: port of a router that is connected to its host
  * @unplug: unplug event
  */
-void usim_control_hotplug(struct usim_host *host, unsigned int adapter, bool unplug)
+void usim_control_hotplug(struct usim_port *port, bool unplug)
 {
-	const uint32_t words[3] = {
-		ROUTE_TO_CM, 0, EVENT_ADAPTER(adapter) | (unplug ? EVENT_UNPLUG : 0),
-	};
-
-	usim_control_send(host, USIM_PACKET_EVENT, words, 3);
+	send_from(port->router, USIM_PACKET_EVENT,
+		  EVENT_ADAPTER(port->adapter) | (unplug ? EVENT_UNPLUG : 0));
 }
 
 /**
  * usim_control_not_connected() - a packet was routed to a port that is down
- * @host: the sender
+ * @router: router of that port
  * @adapter: lane adapter
  */
-void usim_control_not_connected(struct usim_host *host, unsigned int adapter)
+void usim_control_not_connected(struct usim_router *router, unsigned int adapter)
 {
-	send_error(host, ERROR_NOT_CONNECTED, adapter);
+	send_error(router, ERROR_NOT_CONNECTED, adapter);
+}
+
+static uint64_t route_of(const uint32_t *words)
+{
+	return (uint64_t)(words[0] & ROUTE_HI_MASK) << 32 | words[1];
 }
 
 /**
- * for_this_router() - handle a request that is addressed beyond this router
- * @host: the host
+ * find_router() - which router is a request for?
+ * @host: the sender
  * @words: the packet
  *
- * Behind a lane adapter of a host there is another host, whose router nobody
- * else may access: an error tells the connection manager so, and makes it try
- * inter-domain discovery.
+ * Where the routers of a domain end there is another domain, whose routers
+ * nobody else may access: an error tells the connection manager so, and makes
+ * it try inter-domain discovery.
  *
- * Return: true if the request is for this router.
+ * Return: the router, or NULL if there is none; an error was sent then.
  */
-static bool for_this_router(struct usim_host *host, const uint32_t *words)
+static struct usim_router *find_router(struct usim_host *host, const uint32_t *words)
 {
-	unsigned int adapter = words[1] & 0xff;
+	struct usim_way way;
 
-	if (!(words[0] & ROUTE_HI_MASK) && !words[1])
-		return true;
-	if (usim_router_lane(&host->router, adapter))
-		send_error(host, ERROR_NOT_CONNECTED, adapter);
+	usim_way_follow(&host->router, route_of(words), &way);
+	if (way.found)
+		return way.router;
+	if (usim_router_lane(way.router, way.adapter))
+		send_error(way.router, ERROR_NOT_CONNECTED, way.adapter);
 	else
-		send_error(host, ERROR_NO_SUCH_ADAPTER, adapter);
-	return false;
+		send_error(way.router, ERROR_NO_SUCH_ADAPTER, way.adapter);
+	return NULL;
 }
 
 static bool check_length(struct usim_host *host, const uint32_t *words, unsigned int count,
@@ -249,7 +259,6 @@ static bool check_length(struct usim_host *host, const uint32_t *words, unsigned
 	usim_rule_broken(host, USIM_RULE_CONTROL_LENGTH,
 			 "%s of %u words in a packet of %u words", write ? "write" : "read",
 			 length, count);
-	send_error(host, ERROR_INVALID_SPACE, ADDRESS_ADAPTER(words[2]));
 	return false;
 }
 
@@ -258,31 +267,39 @@ static void config_request(struct usim_host *host, const uint32_t *words, unsign
 {
 	unsigned int space, adapter, offset, length;
 	uint32_t answer[USIM_CONTROL_WORDS];
-	bool ok;
+	struct usim_router *router;
+	bool ok = check_length(host, words, count, write);
 
-	if (!check_length(host, words, count, write) || !for_this_router(host, words))
+	if (count < 3)
 		return;
+	router = find_router(host, words);
+	if (!router)
+		return;
+	if (!ok) {
+		send_error(router, ERROR_INVALID_SPACE, ADDRESS_ADAPTER(words[2]));
+		return;
+	}
 	space = ADDRESS_SPACE(words[2]);
 	adapter = ADDRESS_ADAPTER(words[2]);
 	offset = ADDRESS_OFFSET(words[2]);
 	length = ADDRESS_LENGTH(words[2]);
-	if (space != USIM_SPACE_ROUTER && adapter >= host->router.nadapters) {
-		send_error(host, ERROR_NO_SUCH_ADAPTER, adapter);
+	if (space != USIM_SPACE_ROUTER && adapter >= router->nadapters) {
+		send_error(router, ERROR_NO_SUCH_ADAPTER, adapter);
 		return;
 	}
 	if (write)
-		ok = usim_router_write(host, space, adapter, offset, length, words + 3);
+		ok = usim_router_write(router, space, adapter, offset, length, words + 3);
 	else
-		ok = usim_router_read(host, space, adapter, offset, length, answer + 3);
+		ok = usim_router_read(router, space, adapter, offset, length, answer + 3);
 	if (!ok) {
-		send_error(host, ERROR_INVALID_SPACE, adapter);
+		send_error(router, ERROR_INVALID_SPACE, adapter);
 		return;
 	}
 	answer[0] = words[0] | ROUTE_TO_CM;
 	answer[1] = words[1];
 	/* Answers name the adapter through which the router was reached. */
 	answer[2] = (words[2] & ~ADDRESS_ADAPTER_MASK) |
-		    USIM_PUT(usim_router_upstream(&host->router), 24, 19);
+		    USIM_PUT(router->upstream, 24, 19);
 	usim_control_send(host, write ? USIM_PACKET_WRITE : USIM_PACKET_READ, answer,
 			  write ? 3 : 3 + length);
 }
@@ -290,6 +307,7 @@ static void config_request(struct usim_host *host, const uint32_t *words, unsign
 static void acknowledge(struct usim_host *host, const uint32_t *words, unsigned int count)
 {
 	struct usim_adapter *lane;
+	struct usim_way way;
 	bool unplug;
 
 	if (count != 3 || ERROR_CODE(words[2]) != ERROR_ACK_PLUG) {
@@ -298,7 +316,11 @@ static void acknowledge(struct usim_host *host, const uint32_t *words, unsigned 
 		return;
 	}
 	unplug = ERROR_PLUG(words[2]) == ERROR_PLUG_UNPLUGGED;
-	lane = usim_router_lane(&host->router, ERROR_ADAPTER(words[2]));
+	usim_way_follow(&host->router, route_of(words), &way);
+	/* The router that sent the event may have gone since. */
+	if (!way.found)
+		return;
+	lane = usim_router_lane(way.router, ERROR_ADAPTER(words[2]));
 	if (!lane || !usim_port_acknowledge(lane->port, unplug))
 		usim_rule_broken(host, USIM_RULE_CONTROL_ACK, "%splug event of adapter %u",
 				 unplug ? "un" : "", ERROR_ADAPTER(words[2]));
@@ -328,7 +350,7 @@ static void handle(struct usim_host *host, unsigned int type, uint32_t *words,
 		usim_xdomain_forward(host, type, words, count);
 		break;
 	case USIM_PACKET_RESET:
-		if (for_this_router(host, words)) {
+		if (find_router(host, words)) {
 			const uint32_t answer[2] = { words[0] | ROUTE_TO_CM, words[1] };
 
 			usim_control_send(host, USIM_PACKET_RESET, answer, 2);

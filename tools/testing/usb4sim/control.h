@@ -11,6 +11,7 @@
 
 struct usim_host;
 struct usim_port;
+struct usim_router;
 
 #define USIM_CONTROL_MAX	256	/* bytes of a packet, CRC included */
 #define USIM_CONTROL_WORDS	(USIM_CONTROL_MAX / 4 - 1)
@@ -76,12 +77,12 @@ void usim_control_send(struct usim_host *host, enum usim_packet_type type,
 void usim_control_send_bytes(struct usim_host *host, enum usim_packet_type type,
 			     const uint8_t *data, unsigned int len);
 unsigned int usim_control_pack(uint8_t *data, const uint32_t *words, unsigned int count);
-void usim_control_hotplug(struct usim_host *host, unsigned int adapter, bool unplug);
-void usim_control_not_connected(struct usim_host *host, unsigned int adapter);
+void usim_control_hotplug(struct usim_port *port, bool unplug);
+void usim_control_not_connected(struct usim_router *router, unsigned int adapter);
 bool usim_control_run(struct usim_host *host);
 void usim_xdomain_forward(struct usim_host *host, enum usim_packet_type type,
 			  uint32_t *words, unsigned int count);
-void usim_xdomain_cross(struct usim_port *port, enum usim_packet_type type,
-			uint32_t *words, unsigned int count);
+void usim_xdomain_cross(struct usim_port *port, struct usim_port *exit,
+			enum usim_packet_type type, uint32_t *words, unsigned int count);
 
 #endif

@@ -247,21 +247,21 @@ void usim_fault_judge(struct usim *sim, enum usim_fault_trigger trigger,
 /**
  * usim_fault_strike() - let the cable or a controller fail
  * @port: port of the sender
+ * @to: receiver
  * @actions: bits of USIM_FAULT_DISASTERS; others are ignored
  * @stall_ms: for USIM_FAULT_STALL, 0 until it is released
  *
  * Rings and the link may be gone afterwards.
  */
-void usim_fault_strike(struct usim_port *port, uint32_t actions, uint32_t stall_ms)
+void usim_fault_strike(struct usim_port *port, struct usim_host *to, uint32_t actions,
+		       uint32_t stall_ms)
 {
-	struct usim_port *peer = port->peer;
-
 	if (actions & USIM_BIT(USIM_FAULT_STALL))
 		usim_port_stall(port, USIM_STALL_ALL, stall_ms);
 	if (actions & USIM_BIT(USIM_FAULT_UNPLUG))
 		usim_cable_plug(port->cable, false);
 	if (actions & USIM_BIT(USIM_FAULT_KILL_SENDER))
-		usim_host_kill(port->host);
+		usim_host_kill(port->router->host);
 	if (actions & USIM_BIT(USIM_FAULT_KILL_RECEIVER))
-		usim_host_kill(peer->host);
+		usim_host_kill(to);
 }

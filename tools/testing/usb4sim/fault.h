@@ -149,7 +149,8 @@ void usim_fault_remove_all(struct usim *sim);
 void usim_fault_judge(struct usim *sim, enum usim_fault_trigger trigger,
 		      const struct usim_fault_facts *facts,
 		      struct usim_fault_verdict *verdict);
-void usim_fault_strike(struct usim_port *port, uint32_t actions, uint32_t stall_ms);
+void usim_fault_strike(struct usim_port *port, struct usim_host *to, uint32_t actions,
+		       uint32_t stall_ms);
 const char *usim_fault_name(enum usim_fault_action action);
 bool usim_fault_left(const struct usim_fault_rule *rule);
 

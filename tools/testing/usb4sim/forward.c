@@ -16,6 +16,7 @@
 #include "log.h"
 #include "path.h"
 #include "script.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
@@ -225,13 +226,18 @@ static uint32_t deliver(struct usim_ring *tx, const struct usim_posted *out,
 	return len;
 }
 
+static struct usim_host *receiver(const struct usim_route *route)
+{
+	return usim_router_domain(route->exit->peer->router);
+}
+
 static void judge(struct usim_ring *tx, const struct usim_route *route, uint32_t attr)
 {
 	struct usim_fault_facts facts;
 
 	usim_fault_facts_init(&facts);
 	facts.from = tx->host;
-	facts.to = route->port->peer->host;
+	facts.to = receiver(route);
 	facts.port = (int)route->port->adapter;
 	if (route->rx)
 		facts.ring = (int)route->rx->hop;
@@ -272,7 +278,7 @@ static bool may_leave(struct usim_ring *tx, const struct usim_route *route, uint
 	if (verdict->before & USIM_BIT(USIM_FAULT_DELAY))
 		usim_timer_arm(loop, &tx->hold_timer,
 			       loop->now + verdict->delay_ms * USIM_NSEC_PER_MSEC);
-	usim_fault_strike(route->port, disasters, verdict->stall_ms);
+	usim_fault_strike(route->port, receiver(route), disasters, verdict->stall_ms);
 	return !disasters && !usim_timer_armed(&tx->hold_timer);
 }
 
@@ -305,15 +311,18 @@ static void record(struct usim_ring *tx, const struct usim_posted *out,
 {
 	static uint8_t data[USIM_FRAME_MAX];
 	uint32_t len = frame_length(out->attr);
-	unsigned int flags = lost;
+	unsigned int flags = lost, i;
 
 	if (!usim_record_on(&tx->host->sim->record))
 		return;
 	if (!lost)
 		flags = (is_hit(tx, USIM_FAULT_CORRUPT) ? USIM_RECORD_CRC_ERROR : 0) |
 			(is_hit(tx, USIM_FAULT_OVERRUN) ? USIM_RECORD_OVERRUN : 0);
-	if (usim_dma_read(&tx->host->dma, out->addr, data, len))
-		usim_record_frame(route->port, route->hop, out->attr, flags, data, len);
+	if (!usim_dma_read(&tx->host->dma, out->addr, data, len))
+		return;
+	for (i = 0; i < route->nsteps; i++)
+		usim_record_frame(route->step[i].port, route->step[i].hop, out->attr, flags,
+				  data, len);
 }
 
 /**
@@ -373,7 +382,7 @@ static void transmit_to_script(struct usim_ring *tx, const struct usim_posted *o
 
 	record(tx, out, route, is_hit(tx, USIM_FAULT_DROP) ? USIM_RECORD_LOST : 0);
 	if (!is_hit(tx, USIM_FAULT_DROP)) {
-		data = usim_script_take_frame(route->port->peer, route->hop,
+		data = usim_script_take_frame(route->exit->peer, route->hop,
 					      attr | fault_flags(tx), len);
 		if (!usim_dma_read(&tx->host->dma, out->addr, data, len)) {
 			memset(data, 0, len);
@@ -391,7 +400,7 @@ static void transmit_to_script(struct usim_ring *tx, const struct usim_posted *o
 
 static bool forward_to_script(struct usim_ring *tx, struct usim_route *route)
 {
-	const struct usim_script *script = route->port->peer->host->script;
+	const struct usim_script *script = receiver(route)->script;
 	bool interrupt = false;
 	uint32_t strike = 0;
 	unsigned int n;
@@ -409,7 +418,7 @@ static bool forward_to_script(struct usim_ring *tx, struct usim_route *route)
 		tx->judged = false;
 	}
 	usim_ring_interrupt(tx, interrupt);
-	usim_fault_strike(route->port, strike, tx->verdict.stall_ms);
+	usim_fault_strike(route->port, receiver(route), strike, tx->verdict.stall_ms);
 	return n == FORWARD_BATCH;
 }
 
@@ -429,11 +438,13 @@ static bool forward_to_script(struct usim_ring *tx, struct usim_route *route)
 enum usim_inject usim_forward_inject(struct usim_port *port, unsigned int hop, uint32_t attr,
 				     const uint8_t *data, uint32_t len)
 {
-	struct usim_ring *rx = usim_path_arrive(port, hop);
+	struct usim_route route = { .nsteps = 0 };
 	const struct usim_posted *in;
+	struct usim_ring *rx;
 
-	if (!rx)
+	if (!usim_path_arrive(port, hop, &route))
 		return USIM_INJECT_NO_CREDIT;
+	rx = route.rx;
 	in = usim_ring_next(rx);
 	if (!in)
 		return USIM_INJECT_NO_CREDIT;
@@ -473,9 +484,9 @@ static bool forward_ring(struct usim_ring *tx)
 
 	if (!usim_path_local(tx, &route))
 		return false;
-	if (route.port->peer->host->script)
+	if (receiver(&route)->script)
 		return forward_to_script(tx, &route);
-	if (!usim_path_resolve(tx, &route) || !credits_flow(tx, &route))
+	if (!usim_path_arrive(route.exit->peer, route.hop, &route) || !credits_flow(tx, &route))
 		return false;
 	rx = route.rx;
 	for (n = 0; n < FORWARD_BATCH && !strike; n++) {
@@ -495,7 +506,7 @@ static bool forward_ring(struct usim_ring *tx)
 	}
 	usim_ring_interrupt(rx, rx_interrupt);
 	usim_ring_interrupt(tx, tx_interrupt);
-	usim_fault_strike(route.port, strike, tx->verdict.stall_ms);
+	usim_fault_strike(route.port, receiver(&route), strike, tx->verdict.stall_ms);
 	return n == FORWARD_BATCH;
 }
 

@@ -57,7 +57,7 @@ static void due(struct usim_timer *timer)
 		if (first == queue->count || queue->packet[first].due > sim->loop.now)
 			break;
 		take(queue, first, &held);
-		usim_xdomain_cross(held.port, held.type, held.words, held.count);
+		usim_xdomain_cross(held.port, held.exit, held.type, held.words, held.count);
 	}
 	update_timer(sim);
 }
@@ -79,7 +79,7 @@ void usim_held_init(struct usim *sim)
  */
 bool usim_held_add(const struct usim_held *held)
 {
-	struct usim *sim = held->port->host->sim;
+	struct usim *sim = held->port->router->sim;
 
 	if (sim->held.count == USIM_HELD_MAX)
 		return false;
@@ -95,7 +95,7 @@ bool usim_held_add(const struct usim_held *held)
  */
 void usim_held_flush(struct usim_port *port, enum usim_held_why why)
 {
-	struct usim *sim = port->host->sim;
+	struct usim *sim = port->router->sim;
 	struct usim_held_queue *queue = &sim->held;
 	unsigned int left = queue->count, i = 0;
 	struct usim_held held;
@@ -107,29 +107,29 @@ void usim_held_flush(struct usim_port *port, enum usim_held_why why)
 			continue;
 		}
 		take(queue, i, &held);
-		usim_xdomain_cross(port, held.type, held.words, held.count);
+		usim_xdomain_cross(port, held.exit, held.type, held.words, held.count);
 	}
 	update_timer(sim);
 }
 
 /**
  * usim_held_drop() - the cable was pulled, what was on it is lost
- * @port: port they were to leave through
+ * @port: a port they were to leave through
  */
 void usim_held_drop(struct usim_port *port)
 {
-	struct usim *sim = port->host->sim;
+	struct usim *sim = port->router->sim;
 	struct usim_held_queue *queue = &sim->held;
 	struct usim_held held;
 	unsigned int i = 0;
 
 	while (i < queue->count) {
-		if (queue->packet[i].port != port) {
+		if (queue->packet[i].port != port && queue->packet[i].exit != port) {
 			i++;
 			continue;
 		}
 		take(queue, i, &held);
-		port->host->control.xdomain_lost++;
+		held.port->router->host->control.xdomain_lost++;
 	}
 	update_timer(sim);
 }

@@ -26,6 +26,7 @@ enum usim_held_why {
 /**
  * struct usim_held - a packet that is held back
  * @port: port of the sender
+ * @exit: port through which it leaves the sender's domain
  * @why: what it waits for
  * @due: usim_now() time when it goes on, unless @why is USIM_HELD_STALLED
  * @type: packet type
@@ -34,6 +35,7 @@ enum usim_held_why {
  */
 struct usim_held {
 	struct usim_port *port;
+	struct usim_port *exit;
 	enum usim_held_why why;
 	uint64_t due;
 	enum usim_packet_type type;

@@ -75,6 +75,14 @@ static void rate_expired(struct usim_timer *timer)
  */
 struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config *config)
 {
+	const struct usim_router_config router = {
+		.uid = config->uid,
+		.ports = config->ports,
+		.lanes = config->lanes,
+		.usb4 = config->usb4,
+		.max_hopid = config->profile->max_hopid,
+		.rings = config->profile->hops - 1,
+	};
 	struct usim_host *host = calloc(1, sizeof(*host));
 
 	if (!host)
@@ -87,7 +95,7 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
 	usim_pci_init(host);
 	usim_nhi_init(host);
 	usim_control_init(host);
-	if (!usim_router_init(host)) {
+	if (!usim_router_init(&host->router, sim, host, host->name, &router)) {
 		free(host);
 		return NULL;
 	}
@@ -100,7 +108,7 @@ struct usim_host *usim_host_new(struct usim *sim, const struct usim_host_config 
 err_doorbell_exit:
 	usim_doorbell_exit(host);
 err_router_exit:
-	usim_router_exit(host);
+	usim_router_exit(&host->router);
 	free(host);
 	return NULL;
 }
@@ -116,7 +124,7 @@ void usim_host_free(struct usim_host *host)
 	usim_vfio_close(host);
 	usim_nhi_reset(host);
 	usim_doorbell_exit(host);
-	usim_router_exit(host);
+	usim_router_exit(&host->router);
 	free(host->config.name);
 	free(host->config.socket);
 	free(host);
@@ -129,7 +137,7 @@ void usim_host_free(struct usim_host *host)
 void usim_host_connected(struct usim_host *host)
 {
 	usim_event(host->sim, host, "connect", "virtual machine connected");
-	usim_cable_update_host(host);
+	usim_cable_update_router(&host->router);
 }
 
 /**
@@ -144,10 +152,10 @@ void usim_host_disconnected(struct usim_host *host)
 	usim_host_reset(host);
 	usim_pci_disconnect(host);
 	usim_dma_unmap_all(&host->dma);
-	usim_router_reset(host);
+	usim_router_reset(&host->router);
 	host->dead = false;
 	usim_event(host->sim, host, "disconnect", "virtual machine disconnected");
-	usim_cable_update_host(host);
+	usim_cable_update_router(&host->router);
 }
 
 /**
@@ -190,7 +198,7 @@ void usim_host_kill(struct usim_host *host)
 	usim_event(host->sim, host, "kill", "the controller died");
 	usim_nhi_reset(host);
 	usim_control_reset(host);
-	usim_router_reset(host);
+	usim_router_reset(&host->router);
 }
 
 /**

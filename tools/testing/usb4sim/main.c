@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cable.h"
+#include "dock.h"
 #include "forward.h"
 #include "host.h"
 #include "monitor.h"
@@ -25,8 +26,9 @@
 #include "usim.h"
 #include "util.h"
 
-/* Unique IDs of the simulated routers start with this. */
+/* Unique IDs of the simulated routers start with this; those of docks have a bit more. */
 #define UID_BASE	UINT64_C(0x5534530000000000)
+#define UID_DOCK	UINT64_C(0x0000040000000000)
 
 static struct usim sim = {
 	.log.fd = -1,
@@ -37,6 +39,7 @@ static struct usim_source signals = { .fd = -1 };
 
 static const char usage[] =
 	"usage: usb4sim --host name=NAME,socket=PATH[,OPTION...] [--host ...]\n"
+	"               [--dock name=NAME[,OPTION...] ...]\n"
 	"               [--cable NAME:PORT,NAME:PORT ...] --control PATH\n"
 	"               [--log PATH] [--strict RULE[,RULE...]] [--debug]\n"
 	"\n"
@@ -50,6 +53,9 @@ static const char usage[] =
 	"                usb4=1|2            USB4 version (default 1)\n"
 	"                doorbells=trapped|mapped  a message for each doorbell, or memory\n"
 	"                                    that is looked at (default trapped)\n"
+	"  --dock      a router between hosts; OPTIONs are uuid-seed, lanes, usb4 as above and\n"
+	"                ports=N             USB4 ports, 2 to 4 (default 3); port 1 leads to\n"
+	"                                    the host that it belongs to\n"
 	"  --cable     connects two ports; PORT is the number of the lane 0 adapter: 1, 3, ...\n"
 	"  --control   socket for usb4simctl\n"
 	"  --log       event log, a JSON object on each line\n"
@@ -112,15 +118,12 @@ static int host_option(struct usim_host_config *config, const char *key, const c
 	return 0;
 }
 
-static int add_host(const char *arg)
+typedef int (*option_fn)(struct usim_host_config *config, const char *key, const char *val);
+
+/* KEY=VALUE,KEY=VALUE... */
+static int parse_words(const char *option, const char *arg, struct usim_host_config *config,
+		       option_fn set)
 {
-	struct usim_host_config config = {
-		.profile = usim_profile_find("intel"),
-		.uid = UID_BASE | (sim.nhosts + 1),
-		.lanes = 1,
-		.ports = 1,
-		.usb4 = 1,
-	};
 	char *copy = strdup(arg), *save = NULL, *word;
 	int ret = copy ? 0 : -ENOMEM;
 
@@ -130,18 +133,42 @@ static int add_host(const char *arg)
 
 		if (val)
 			*val++ = '\0';
-		if (!val || host_option(&config, word, val)) {
-			fprintf(stderr, "usb4sim: --host %s: bad option %s%s%s\n", arg, word,
+		if (!val || set(config, word, val)) {
+			fprintf(stderr, "usb4sim: %s %s: bad option %s%s%s\n", option, arg, word,
 				val ? "=" : "", val ? val : "");
 			ret = -EINVAL;
 		}
 	}
 	free(copy);
+	return ret;
+}
+
+static bool name_taken(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sim.ndocks; i++)
+		if (!strcmp(sim.dock[i]->name, name))
+			return true;
+	return usim_host_find(&sim, name);
+}
+
+static int add_host(const char *arg)
+{
+	struct usim_host_config config = {
+		.profile = usim_profile_find("intel"),
+		.uid = UID_BASE | (sim.nhosts + 1),
+		.lanes = 1,
+		.ports = 1,
+		.usb4 = 1,
+	};
+	int ret = parse_words("--host", arg, &config, host_option);
+
 	if (!ret && (!config.name || !config.socket == !config.script))
 		ret = option_error("--host %s: needs name= and, unless it is scripted, socket=",
 				   arg);
-	if (!ret && usim_host_find(&sim, config.name))
-		ret = option_error("--host %s: there is such a host already", arg);
+	if (!ret && name_taken(config.name))
+		ret = option_error("--host %s: there is something of that name already", arg);
 	if (!ret && sim.nhosts == USIM_MAX_HOSTS)
 		ret = option_error("--host %s: too many hosts", arg);
 	if (!ret) {
@@ -154,6 +181,49 @@ static int add_host(const char *arg)
 	}
 	free(config.name);
 	free(config.socket);
+	return ret;
+}
+
+static int dock_option(struct usim_host_config *config, const char *key, const char *val)
+{
+	static const char * const keys[] = { "name", "uuid-seed", "lanes", "ports", "usb4" };
+	size_t i;
+
+	/* A dock has some of the options of a host. */
+	for (i = 0; i < USIM_ARRAY_SIZE(keys); i++)
+		if (!strcmp(keys[i], key))
+			return host_option(config, key, val);
+	return -EINVAL;
+}
+
+static int add_dock(const char *arg)
+{
+	struct usim_host_config config = {
+		.uid = UID_BASE | (sim.ndocks + 1),
+		.lanes = 1,
+		.ports = 3,
+		.usb4 = 1,
+	};
+	int ret = parse_words("--dock", arg, &config, dock_option);
+
+	if (!ret && !config.name)
+		ret = option_error("--dock %s: needs name=", arg);
+	if (!ret && name_taken(config.name))
+		ret = option_error("--dock %s: there is something of that name already", arg);
+	if (!ret && config.ports < 2)
+		ret = option_error("--dock %s: has at least two ports", arg);
+	if (!ret && sim.ndocks == USIM_MAX_DOCKS)
+		ret = option_error("--dock %s: too many docks", arg);
+	if (!ret) {
+		sim.dock[sim.ndocks] = usim_dock_new(&sim, config.name, config.uid | UID_DOCK,
+						     config.ports, config.lanes, config.usb4);
+		if (sim.dock[sim.ndocks]) {
+			sim.ndocks++;
+			return 0;
+		}
+		ret = -ENOMEM;
+	}
+	free(config.name);
 	return ret;
 }
 
@@ -176,20 +246,36 @@ static int add_strict(const char *arg)
 	return ret;
 }
 
+static struct usim_router *find_router(const char *name)
+{
+	struct usim_host *host = usim_host_find(&sim, name);
+	unsigned int i;
+
+	for (i = 0; i < sim.ndocks; i++)
+		if (!strcmp(sim.dock[i]->name, name))
+			return &sim.dock[i]->router;
+	return host ? &host->router : NULL;
+}
+
+static bool is_upstream(const struct usim_port *port)
+{
+	return port == port->router->upstream_port;
+}
+
 static struct usim_port *find_port(char *end)
 {
 	char *number = strchr(end, ':');
-	struct usim_host *host;
+	struct usim_router *router;
 	uint64_t n;
 
 	if (!number)
 		return NULL;
 	*number++ = '\0';
-	host = usim_host_find(&sim, end);
-	if (!host || !parse_number(number, 1, 2 * USIM_MAX_PORTS, &n) || !(n % 2) ||
-	    n / 2 >= host->router.nports)
+	router = find_router(end);
+	if (!router || !parse_number(number, 1, 2 * USIM_MAX_PORTS, &n) || !(n % 2) ||
+	    n / 2 >= router->nports)
 		return NULL;
-	return &host->router.port[n / 2];
+	return &router->port[n / 2];
 }
 
 static int add_cable(const char *arg)
@@ -206,8 +292,10 @@ static int add_cable(const char *arg)
 	}
 	free(copy);
 	if (!port[0] || !port[1] || port[0] == port[1])
-		ret = option_error("--cable %s: needs two ports NAME:PORT of hosts given before it",
+		ret = option_error("--cable %s: needs two ports NAME:PORT of hosts or docks given before it",
 				   arg);
+	else if (is_upstream(port[0]) && is_upstream(port[1]))
+		ret = option_error("--cable %s: between docks, one port is a downstream one", arg);
 	else if (port[0]->cable || port[1]->cable)
 		ret = option_error("--cable %s: there is a cable in that port already", arg);
 	else if (sim.ncables == USIM_MAX_CABLES)
@@ -289,6 +377,8 @@ static bool run_hosts(void *data)
 		more |= usim_control_run(host);
 		more |= usim_forward_run(host);
 	}
+	for (i = 0; i < sim.ndocks; i++)
+		usim_dock_notify(sim.dock[i]);
 	for (i = 0; i < sim.nhosts; i++) {
 		struct usim_host *host = sim.host[i];
 
@@ -306,6 +396,7 @@ static int parse_options(int argc, char **argv, const char **control, const char
 {
 	static const struct option options[] = {
 		{ "host", required_argument, NULL, 'H' },
+		{ "dock", required_argument, NULL, 'D' },
 		{ "cable", required_argument, NULL, 'C' },
 		{ "control", required_argument, NULL, 's' },
 		{ "log", required_argument, NULL, 'l' },
@@ -320,6 +411,9 @@ static int parse_options(int argc, char **argv, const char **control, const char
 		switch (opt) {
 		case 'H':
 			ret = add_host(optarg);
+			break;
+		case 'D':
+			ret = add_dock(optarg);
 			break;
 		case 'C':
 			ret = add_cable(optarg);
@@ -396,6 +490,8 @@ static void stop(void)
 		usim_vfio_close(sim.host[i]);
 	for (i = 0; i < sim.ncables; i++)
 		usim_cable_free(sim.cable[i]);
+	for (i = 0; i < sim.ndocks; i++)
+		usim_dock_free(sim.dock[i]);
 	for (i = 0; i < sim.nhosts; i++)
 		usim_host_free(sim.host[i]);
 	usim_loop_close(&sim.loop, &signals);

@@ -287,7 +287,7 @@ static void write_reset(struct usim_host *host, uint32_t val)
 	usim_event(host->sim, host, "router-reset", "host router reset register");
 	usim_nhi_reset(host);
 	usim_control_reset(host);
-	usim_router_reset(host);
+	usim_router_reset(&host->router);
 }
 
 static void write_reg(struct usim_host *host, uint32_t reg, uint32_t val)

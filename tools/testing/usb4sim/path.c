@@ -2,43 +2,50 @@
 /*
  * usb4sim - path tables
  *
- * A frame of transmit ring n enters the router through the host interface
- * adapter with HopID n, leaves through a lane adapter with the HopID that the
- * entry says, enters the other router through its lane adapter with that
- * HopID, and leaves through the host interface adapter, where the HopID is
- * the number of the receive ring. Both entries must be enabled, and belong
- * to the present connection.
+ * A frame of transmit ring n enters the router of its host through the host
+ * interface adapter with HopID n, leaves through a lane adapter with the HopID
+ * that the entry says, enters the next router through its lane adapter with
+ * that HopID, and so on. It leaves the last one through the host interface
+ * adapter, where the HopID is the number of the receive ring. All entries must
+ * be enabled, and belong to the present connection.
  */
 
 #include "host.h"
 #include "log.h"
 #include "path.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
 #define PATH_PENDING		USIM_BIT(28)	/* second word; frames leave at once here */
 #define PATH_FIRST_HOP		8		/* 0 to 7 of lane adapters are reserved */
 
-/*
- * Connection that an entry belongs to, of the lane it comes from or goes to.
- * While the link is down that is the next one.
- */
-static unsigned int entry_link(struct usim_host *host, const struct usim_adapter *in,
-			       const struct usim_path_entry *entry)
+/* Connection of a port that an entry belongs to. While it is down that is the next one. */
+static unsigned int link_of(const struct usim_port *port)
 {
-	const struct usim_adapter *lane = in;
-
-	if (in->type == USIM_ADAPTER_HOST)
-		lane = usim_router_lane(&host->router, USIM_PATH_OUT(entry));
-	if (!lane || !lane->port)
+	if (!port)
 		return 0;
-	return lane->port->up ? lane->port->link : lane->port->link + 1;
+	return port->up ? port->link : port->link + 1;
 }
 
-static void check_shared(struct usim_host *host, const struct usim_adapter *in,
-			 const struct usim_path_entry *entry, unsigned int hop)
+static struct usim_port *port_out(const struct usim_adapter *in,
+				  const struct usim_path_entry *entry)
 {
-	struct usim_router *router = &host->router;
+	unsigned int out = USIM_PATH_OUT(entry);
+
+	return out < in->router->nadapters ? in->router->adapter[out].port : NULL;
+}
+
+/* Rules are broken by the host whose connection manager has written. */
+static struct usim_host *writer(const struct usim_adapter *adapter)
+{
+	return usim_router_domain(adapter->router);
+}
+
+static void check_shared(const struct usim_adapter *in, const struct usim_path_entry *entry,
+			 unsigned int hop)
+{
+	const struct usim_router *router = in->router;
 	unsigned int a, h;
 
 	for (a = 1; a < router->nadapters; a++) {
@@ -51,7 +58,7 @@ static void check_shared(struct usim_host *host, const struct usim_adapter *in,
 			    USIM_PATH_OUT(e) != USIM_PATH_OUT(entry) ||
 			    USIM_PATH_NEXT_HOP(e) != USIM_PATH_NEXT_HOP(entry))
 				continue;
-			usim_rule_broken(host, USIM_RULE_PATH_HOP_SHARED,
+			usim_rule_broken(writer(in), USIM_RULE_PATH_HOP_SHARED,
 					 "HopID %u of adapter %u is used from adapter %u HopID %u and from adapter %u HopID %u",
 					 USIM_PATH_NEXT_HOP(entry), USIM_PATH_OUT(entry),
 					 a, h, in->number, hop);
@@ -64,12 +71,14 @@ static void check_ring(struct usim_host *host, const struct usim_adapter *in,
 {
 	const struct usim_ring *ring;
 
+	if (!host)
+		return;
 	if (in->type == USIM_ADAPTER_HOST) {
 		ring = &host->nhi.tx[hop];
 		if (!ring->enabled)
 			usim_rule_broken(host, USIM_RULE_PATH_BEFORE_RING,
 					 "path from TX ring %u, which is stopped", hop);
-	} else if (USIM_PATH_OUT(entry) == usim_router_upstream(&host->router)) {
+	} else if (USIM_PATH_OUT(entry) == in->router->upstream) {
 		ring = &host->nhi.rx[USIM_PATH_NEXT_HOP(entry)];
 		if (!ring->enabled || !usim_ring_outstanding(ring))
 			usim_rule_broken(host, USIM_RULE_PATH_BEFORE_RING,
@@ -78,17 +87,21 @@ static void check_ring(struct usim_host *host, const struct usim_adapter *in,
 	}
 }
 
-static void enabled(struct usim_host *host, struct usim_adapter *in,
-		    struct usim_path_entry *entry, unsigned int hop)
+static void enabled(struct usim_adapter *in, struct usim_path_entry *entry, unsigned int hop)
 {
-	struct usim_router *router = &host->router;
+	struct usim_router *router = in->router;
+	struct usim_host *host = writer(in);
 	unsigned int out = USIM_PATH_OUT(entry);
 	unsigned int next = USIM_PATH_NEXT_HOP(entry);
 	const struct usim_adapter *adapter;
 
-	entry->link = entry_link(host, in, entry);
-	usim_debug(host->sim, host, "path enabled: adapter %u HopID %u to adapter %u HopID %u",
-		   in->number, hop, out, next);
+	entry->link_in = link_of(in->port);
+	entry->link_out = link_of(port_out(in, entry));
+	usim_debug(router->sim, host, "path enabled: %s adapter %u HopID %u to adapter %u HopID %u",
+		   router->name, in->number, hop, out, next);
+	if (!usim_router_configured(router))
+		usim_rule_broken(host, USIM_RULE_PATH_UNCONFIGURED, "adapter %u HopID %u of %s",
+				 in->number, hop, router->name);
 	if (!out || out >= router->nadapters || out == in->number ||
 	    router->adapter[out].type == USIM_ADAPTER_INACTIVE) {
 		usim_rule_broken(host, USIM_RULE_PATH_BAD_PORT,
@@ -104,62 +117,68 @@ static void enabled(struct usim_host *host, struct usim_adapter *in,
 				 in->number, hop, out, next);
 		return;
 	}
-	check_shared(host, in, entry, hop);
+	check_shared(in, entry, hop);
 	if (in->type == USIM_ADAPTER_LANE && USIM_PATH_INGRESS_FC(entry) &&
 	    !USIM_PATH_CREDITS(entry))
 		usim_rule_broken(host, USIM_RULE_PATH_NO_CREDITS, "adapter %u HopID %u",
 				 in->number, hop);
-	check_ring(host, in, entry, hop);
+	check_ring(router->host, in, entry, hop);
 }
 
-static void disabled(struct usim_host *host, const struct usim_adapter *in,
-		     const struct usim_path_entry *old, unsigned int hop)
+static void disabled(const struct usim_adapter *in, unsigned int hop, bool whole)
 {
-	const struct usim_adapter *lane;
+	struct usim_host *host = in->router->host;
 	const struct usim_ring *tx;
 
-	usim_debug(host->sim, host, "path disabled: adapter %u HopID %u", in->number, hop);
+	usim_debug(in->router->sim, host, "path disabled: %s adapter %u HopID %u",
+		   in->router->name, in->number, hop);
 	if (in->type != USIM_ADAPTER_HOST)
 		return;
-	lane = usim_router_lane(&host->router, USIM_PATH_OUT(old));
 	tx = &host->nhi.tx[hop];
-	if (lane && lane->port->up && lane->port->link == old->link && usim_ring_outstanding(tx))
+	if (whole && usim_ring_outstanding(tx))
 		usim_rule_broken(host, USIM_RULE_PATH_DISABLED_BUSY,
 				 "TX ring %u still has %u frames to send", hop,
 				 usim_ring_outstanding(tx));
 }
 
-static void changed(struct usim_host *host, struct usim_adapter *adapter, unsigned int hop,
-		    const struct usim_path_entry *old)
+/**
+ * changed() - a path entry was written
+ * @adapter: its adapter
+ * @hop: its HopID
+ * @old: what it was before
+ * @whole: a transmit ring's path was enabled before, all the way to the cable to
+ *	   another domain
+ */
+static void changed(struct usim_adapter *adapter, unsigned int hop,
+		    const struct usim_path_entry *old, bool whole)
 {
 	struct usim_path_entry *entry = &adapter->path[hop];
 
 	if (!USIM_PATH_ENABLED(old) && USIM_PATH_ENABLED(entry)) {
-		enabled(host, adapter, entry, hop);
+		enabled(adapter, entry, hop);
 	} else if (USIM_PATH_ENABLED(old) && !USIM_PATH_ENABLED(entry)) {
-		disabled(host, adapter, old, hop);
+		disabled(adapter, hop, whole);
 	} else if (USIM_PATH_ENABLED(entry) &&
 		   (USIM_PATH_OUT(old) != USIM_PATH_OUT(entry) ||
 		    USIM_PATH_NEXT_HOP(old) != USIM_PATH_NEXT_HOP(entry))) {
-		usim_rule_broken(host, USIM_RULE_PATH_OVERWRITTEN,
+		usim_rule_broken(writer(adapter), USIM_RULE_PATH_OVERWRITTEN,
 				 "adapter %u HopID %u: adapter %u HopID %u becomes adapter %u HopID %u",
 				 adapter->number, hop, USIM_PATH_OUT(old),
 				 USIM_PATH_NEXT_HOP(old), USIM_PATH_OUT(entry),
 				 USIM_PATH_NEXT_HOP(entry));
-		enabled(host, adapter, entry, hop);
+		enabled(adapter, entry, hop);
 	}
 }
 
 /**
  * usim_path_write() - write path configuration space
- * @host: the host
  * @adapter: the adapter
  * @offset: first word, within the space
  * @count: words, within the space
  * @data: the data
  */
-void usim_path_write(struct usim_host *host, struct usim_adapter *adapter,
-		     unsigned int offset, unsigned int count, const uint32_t *data)
+void usim_path_write(struct usim_adapter *adapter, unsigned int offset, unsigned int count,
+		     const uint32_t *data)
 {
 	unsigned int end = offset + count;
 
@@ -167,148 +186,182 @@ void usim_path_write(struct usim_host *host, struct usim_adapter *adapter,
 		unsigned int hop = offset / 2;
 		struct usim_path_entry *entry = &adapter->path[hop];
 		struct usim_path_entry old = *entry;
+		struct usim_route route;
+		bool whole;
 
+		whole = adapter->type == USIM_ADAPTER_HOST &&
+			usim_path_local(&adapter->router->host->nhi.tx[hop], &route);
 		do {
 			entry->word[offset % 2] = *data++ & (offset % 2 ? ~PATH_PENDING : ~0U);
 			offset++;
 		} while (offset < end && offset / 2 == hop);
-		changed(host, adapter, hop, &old);
+		changed(adapter, hop, &old, whole);
 	}
 }
 
-/**
- * usim_path_local() - follow the path of a transmit ring to the cable
- * @tx: the ring
- * @route: port and HopID are stored here
- *
- * Return: false if it is not enabled that far or the link is down.
- */
-bool usim_path_local(struct usim_ring *tx, struct usim_route *route)
+static bool is_present(const struct usim_port *port, unsigned int link)
 {
-	struct usim_router *router = &tx->host->router;
-	const struct usim_path_entry *entry;
-	const struct usim_adapter *lane;
+	return !port || (port->up && port->link == link);
+}
 
-	entry = &usim_router_host_adapter(router)->path[tx->hop];
-	if (!USIM_PATH_ENABLED(entry))
+/**
+ * next_adapter() - where frames with a HopID go
+ * @in: adapter through which they come in
+ * @hop: their HopID, replaced by that with which they go out
+ *
+ * Return: the adapter through which they go out, NULL if no path of the present
+ * connection leads on.
+ */
+static struct usim_adapter *next_adapter(const struct usim_adapter *in, unsigned int *hop)
+{
+	const struct usim_path_entry *entry;
+	struct usim_adapter *out;
+
+	if (*hop > in->max_hop)
+		return NULL;
+	entry = &in->path[*hop];
+	if (!USIM_PATH_ENABLED(entry) || USIM_PATH_OUT(entry) >= in->router->nadapters)
+		return NULL;
+	out = &in->router->adapter[USIM_PATH_OUT(entry)];
+	if (!is_present(in->port, entry->link_in) || !is_present(out->port, entry->link_out))
+		return NULL;
+	*hop = USIM_PATH_NEXT_HOP(entry);
+	return out;
+}
+
+static bool add_step(struct usim_route *route, struct usim_port *port, unsigned int hop)
+{
+	if (route->nsteps == USIM_ROUTE_STEPS)
 		return false;
-	lane = usim_router_lane(router, USIM_PATH_OUT(entry));
-	if (!lane || !lane->port->up || lane->port->link != entry->link)
-		return false;
-	route->port = lane->port;
-	route->hop = USIM_PATH_NEXT_HOP(entry);
+	route->step[route->nsteps].port = port;
+	route->step[route->nsteps++].hop = hop;
 	return true;
 }
 
-/* Does a HopID of a lane lead to a receive ring, in the present connection? */
-static bool leads_to(const struct usim_router *router, const struct usim_adapter *lane,
-		     unsigned int hop, const struct usim_ring *rx)
+/**
+ * usim_path_local() - follow the path of a transmit ring out of the domain
+ * @tx: the ring
+ * @route: ports and HopIDs are stored here
+ *
+ * Return: false if it is not enabled that far or a link is down.
+ */
+bool usim_path_local(struct usim_ring *tx, struct usim_route *route)
 {
-	const struct usim_path_entry *entry = &lane->path[hop];
+	const struct usim_adapter *adapter = usim_router_host_adapter(&tx->host->router);
+	struct usim_router *router;
 
-	return USIM_PATH_ENABLED(entry) && entry->link == lane->port->link &&
-	       USIM_PATH_OUT(entry) == usim_router_upstream(router) &&
-	       USIM_PATH_NEXT_HOP(entry) == rx->hop;
+	route->hop = tx->hop;
+	route->nsteps = 0;
+	do {
+		adapter = next_adapter(adapter, &route->hop);
+		if (!adapter || adapter->type != USIM_ADAPTER_LANE ||
+		    adapter->port == adapter->router->upstream_port ||
+		    !add_step(route, adapter->port, route->hop))
+			return false;
+		route->exit = adapter->port;
+		router = usim_port_below(adapter->port);
+		if (router)
+			adapter = &router->adapter[router->upstream];
+	} while (router);
+	route->port = route->step[0].port;
+	return true;
 }
 
 /**
- * usim_path_arrive() - follow the path of what comes from a cable
+ * usim_path_arrive() - follow the path of what comes from another domain
  * @port: where it comes in
  * @hop: its HopID
+ * @route: the receive ring is stored here, the cables on the way are added
  *
- * Return: the receive ring, or NULL if no path leads to one that runs.
+ * Return: false if no path leads to a receive ring that runs.
  */
-struct usim_ring *usim_path_arrive(struct usim_port *port, unsigned int hop)
+bool usim_path_arrive(struct usim_port *port, unsigned int hop, struct usim_route *route)
 {
-	struct usim_router *router = &port->host->router;
-	const struct usim_adapter *lane = &router->adapter[port->adapter];
-	const struct usim_path_entry *entry;
-	unsigned int ring;
+	const struct usim_adapter *adapter;
+	struct usim_nhi *nhi;
 
-	if (hop > lane->max_hop)
-		return NULL;
-	entry = &lane->path[hop];
-	if (!port->up || !USIM_PATH_ENABLED(entry) || entry->link != port->link ||
-	    USIM_PATH_OUT(entry) != usim_router_upstream(router))
-		return NULL;
-	ring = USIM_PATH_NEXT_HOP(entry);
-	if (!ring || ring >= port->host->nhi.hops || !port->host->nhi.rx[ring].enabled)
-		return NULL;
-	return &port->host->nhi.rx[ring];
-}
-
-/**
- * usim_path_resolve() - follow the path of a transmit ring to its end
- * @tx: the ring
- * @route: the route is stored here
- *
- * Return: false if it is not enabled all the way to a running receive ring.
- */
-bool usim_path_resolve(struct usim_ring *tx, struct usim_route *route)
-{
-	if (!usim_path_local(tx, route))
+	for (;;) {
+		adapter = next_adapter(&port->router->adapter[port->adapter], &hop);
+		if (!adapter || adapter->number != adapter->router->upstream)
+			return false;
+		if (adapter->type == USIM_ADAPTER_HOST)
+			break;
+		if (!add_step(route, adapter->port, hop))
+			return false;
+		port = adapter->port->peer;
+	}
+	nhi = &port->router->host->nhi;
+	if (!hop || hop >= nhi->hops || !nhi->rx[hop].enabled)
 		return false;
-	route->rx = usim_path_arrive(route->port->peer, route->hop);
-	return route->rx;
+	route->rx = &nhi->rx[hop];
+	return true;
+}
+
+/* HopID on the cable from another domain of what goes out like this, -1 if nothing does. */
+static int source_hop(const struct usim_adapter *out, unsigned int hop);
+
+/* The same for what comes in through a lane adapter. */
+static int origin_hop(const struct usim_adapter *lane, unsigned int hop)
+{
+	struct usim_router *below = usim_port_below(lane->port);
+
+	return below ? source_hop(&below->adapter[below->upstream], hop) : (int)hop;
+}
+
+static int source_hop(const struct usim_adapter *out, unsigned int hop)
+{
+	struct usim_router *router = out->router;
+	unsigned int a, h;
+
+	for (a = 1; a < router->nadapters; a++) {
+		const struct usim_adapter *lane = &router->adapter[a];
+
+		if (lane->type != USIM_ADAPTER_LANE || lane == out)
+			continue;
+		for (h = 1; h <= lane->max_hop; h++) {
+			unsigned int next = h;
+			int origin;
+
+			if (next_adapter(lane, &next) != out || next != hop)
+				continue;
+			origin = origin_hop(lane, h);
+			if (origin >= 0)
+				return origin;
+		}
+	}
+	return -1;
 }
 
 /**
- * usim_path_ring_hop() - HopID that the frames of a ring have on the cable
+ * usim_path_ring_hop() - HopID that the frames of a ring have between the domains
  * @ring: a transmit or receive ring
  *
  * Return: the HopID, -1 if no path is enabled.
  */
 int usim_path_ring_hop(struct usim_ring *ring)
 {
-	struct usim_router *router = &ring->host->router;
 	struct usim_route route;
-	unsigned int a, h;
 
 	if (ring->tx)
 		return usim_path_local(ring, &route) ? (int)route.hop : -1;
-	for (a = 1; a < router->nadapters; a++) {
-		const struct usim_adapter *lane = &router->adapter[a];
-
-		if (lane->type != USIM_ADAPTER_LANE || !lane->port->up)
-			continue;
-		for (h = 1; h <= lane->max_hop; h++)
-			if (leads_to(router, lane, h, ring))
-				return (int)h;
-	}
-	return -1;
+	return source_hop(usim_router_host_adapter(&ring->host->router), ring->hop);
 }
 
 /**
  * usim_path_ring_stops() - check the paths of a ring that is being stopped
  * @ring: the ring, still enabled
  *
- * When the cable was pulled the order does not matter.
+ * When a cable on the way was pulled the order does not matter.
  */
 void usim_path_ring_stops(struct usim_ring *ring)
 {
-	struct usim_host *host = ring->host;
-	struct usim_router *router = &host->router;
-	struct usim_route route;
-	unsigned int a, h;
+	int hop;
 
 	if (usim_ring_control(ring))
 		return;
-	if (ring->tx) {
-		if (usim_path_local(ring, &route))
-			usim_rule_broken(host, USIM_RULE_RING_STOPPED_WITH_PATH,
-					 "TX ring %u leads to HopID %u of adapter %u",
-					 ring->hop, route.hop, route.port->adapter);
-		return;
-	}
-	for (a = 1; a < router->nadapters; a++) {
-		const struct usim_adapter *lane = &router->adapter[a];
-
-		if (lane->type != USIM_ADAPTER_LANE || !lane->port->up)
-			continue;
-		for (h = 1; h <= lane->max_hop; h++)
-			if (leads_to(router, lane, h, ring))
-				usim_rule_broken(host, USIM_RULE_RING_STOPPED_WITH_PATH,
-						 "HopID %u of adapter %u leads to RX ring %u",
-						 h, a, ring->hop);
-	}
+	hop = usim_path_ring_hop(ring);
+	if (hop >= 0)
+		usim_rule_broken(ring->host, USIM_RULE_RING_STOPPED_WITH_PATH,
+				 "%s ring %u %s HopID %d", ring->tx ? "TX" : "RX", ring->hop,
+				 ring->tx ? "leads to" : "is led to from", hop);
 }

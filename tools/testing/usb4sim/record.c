@@ -197,7 +197,7 @@ static void put_packet(struct usim *sim, unsigned int interface, const uint8_t *
 void usim_record_frame(struct usim_port *from, unsigned int hop, uint32_t attr,
 		       unsigned int flags, const void *data, uint32_t len)
 {
-	struct usim *sim = from->host->sim;
+	struct usim *sim = from->router->sim;
 	const struct usim_cable *cable = from->cable;
 	const uint8_t head[LAYOUT_HEAD] = {
 		LAYOUT_VERSION, LAYOUT_FRAME, cable->end[1] == from, (uint8_t)flags,
@@ -279,8 +279,8 @@ int usim_record_start(struct usim *sim, const char *path, uint64_t max)
 	for (i = 0; i < sim->ncables; i++) {
 		const struct usim_cable *cable = sim->cable[i];
 
-		snprintf(name, sizeof(name), "%s:%u-%s:%u", cable->end[0]->host->name,
-			 cable->end[0]->adapter, cable->end[1]->host->name,
+		snprintf(name, sizeof(name), "%s:%u-%s:%u", cable->end[0]->router->name,
+			 cable->end[0]->adapter, cable->end[1]->router->name,
 			 cable->end[1]->adapter);
 		put_interface(sim, name);
 	}

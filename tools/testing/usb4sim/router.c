@@ -1,51 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usb4sim - host router: configuration spaces of router and adapters
+ * usb4sim - configuration spaces of a router and its adapters
  *
- * Only what connection managers look at. There is no DROM, no counter and no
- * low power link state: each is optional, and absent.
+ * Only what connection managers look at. There is no counter and no low power
+ * link state: each is optional, and absent.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "host.h"
+#include "log.h"
+#include "operation.h"
 #include "path.h"
 #include "router.h"
+#include "topology.h"
 #include "util.h"
 
 /* Router configuration space */
 #define ROUTER_ID		0
 #define   ROUTER_ID_VALUE	0x55541209	/* a vendor ID of the pid.codes project */
 #define ROUTER_TOPOLOGY		1		/* capability, upstream and last adapter, depth */
+#define   ROUTER_DEPTH(v)	USIM_GET(v, 22, 20)
 #define ROUTER_ROUTE_LO		2
 #define ROUTER_ROUTE_HI		3
 #define   ROUTER_VALID		USIM_BIT(31)
+#define   ROUTER_ROUTE_HI_MASK	USIM_MASK(30, 0)
 #define ROUTER_VERSION		4
 #define   ROUTER_VERSION_USB4(n) USIM_PUT((n) << 5, 31, 24)
 #define ROUTER_CONTROL		5
 #define   ROUTER_CONTROL_SLEEP	USIM_BIT(0)
+#define   ROUTER_CONTROL_VALID	USIM_BIT(31)	/* tunnels may be set up */
 #define ROUTER_STATUS		6
 #define   ROUTER_STATUS_SLEEP	USIM_BIT(0)
+#define   ROUTER_STATUS_NO_TBT3	USIM_BIT(1)
 #define   ROUTER_STATUS_READY	USIM_BIT(24)
 #define   ROUTER_STATUS_CONFIG	USIM_BIT(25)
 #define ROUTER_UID		7
 #define ROUTER_DATA		9
 #define ROUTER_METADATA		25
 #define ROUTER_OPERATION	26
-#define   ROUTER_OP_CODE(v)	USIM_GET(v, 15, 0)
-#define   ROUTER_OP_STATUS	USIM_MASK(29, 24)
-#define   ROUTER_OP_UNSUPPORTED	USIM_BIT(30)
-#define   ROUTER_OP_VALID	USIM_BIT(31)
-#define   ROUTER_OP_BUFFERS	0x33
 #define ROUTER_TMU		0x20
 #define   ROUTER_TMU_WORDS	26
+#define   ROUTER_POST_TIME	(ROUTER_TMU + 24)	/* low and high word */
 #define ROUTER_WORDS_USED	(ROUTER_TMU + ROUTER_TMU_WORDS)
 _Static_assert(ROUTER_WORDS_USED <= USIM_ROUTER_WORDS, "the router's space is too small");
-
-/* Buffer allocation reply: index in the lower, value in the upper half */
-#define BUFFERS_MAX_HI		0x0005
-#define BUFFERS_MAX_HI_VALUE	14
 
 /* Adapter configuration space */
 #define ADAPTER_ID		0
@@ -69,6 +68,8 @@ _Static_assert(ROUTER_WORDS_USED <= USIM_ROUTER_WORDS, "the router's space is to
 #define LANE_CAP		0x10
 #define USB4_CAP		0x20
 #define   USB4_CAP_WORDS	20
+#define TMU_CAP			(USB4_CAP + USB4_CAP_WORDS)
+#define   TMU_CAP_WORDS		10
 
 /* Lane adapter capability, from its start */
 #define LANE_CS_0		0
@@ -113,28 +114,17 @@ _Static_assert(ROUTER_WORDS_USED <= USIM_ROUTER_WORDS, "the router's space is to
 #define CONTROL_CREDITS		2
 
 _Static_assert(ROUTER_WORDS_USED <= USIM_ROUTER_WORDS, "router space does not fit");
-_Static_assert(USB4_CAP + USB4_CAP_WORDS <= USIM_ADAPTER_WORDS, "adapter space does not fit");
-
-/**
- * usim_router_upstream() - adapter through which a host router is reached
- * @router: the router
- *
- * Return: number of the host interface adapter.
- */
-unsigned int usim_router_upstream(const struct usim_router *router)
-{
-	return router->nadapters - 1;
-}
+_Static_assert(TMU_CAP + TMU_CAP_WORDS <= USIM_ADAPTER_WORDS, "adapter space does not fit");
 
 /**
  * usim_router_host_adapter() - the host interface adapter
- * @router: the router
+ * @router: router of a host
  *
  * Return: the adapter.
  */
 struct usim_adapter *usim_router_host_adapter(struct usim_router *router)
 {
-	return &router->adapter[router->nadapters - 1];
+	return &router->adapter[router->upstream];
 }
 
 /**
@@ -173,8 +163,21 @@ bool usim_router_valid(const struct usim_router *router)
 	return router->word[ROUTER_ROUTE_HI] & ROUTER_VALID;
 }
 
-static void reset_lane(struct usim_host *host, struct usim_adapter *adapter, bool first)
+/**
+ * usim_router_configured() - may paths lead through the router?
+ * @router: the router
+ *
+ * Return: true for the router of a host; else the state of the bit with which
+ * a connection manager says that the configuration of a device router is valid.
+ */
+bool usim_router_configured(const struct usim_router *router)
 {
+	return router->host || router->word[ROUTER_CONTROL] & ROUTER_CONTROL_VALID;
+}
+
+static void reset_lane(struct usim_adapter *adapter)
+{
+	unsigned int lanes = adapter->router->config.lanes;
 	uint32_t *lane = adapter->word + LANE_CAP;
 
 	adapter->word[ADAPTER_CAPS] = LANE_CAP;
@@ -182,19 +185,21 @@ static void reset_lane(struct usim_host *host, struct usim_adapter *adapter, boo
 	adapter->word[ADAPTER_HOPS] |= ADAPTER_NO_HOTPLUG;
 	adapter->lane_cap = LANE_CAP;
 	lane[LANE_CS_0] = USIM_PUT(CAP_LANE, 15, 8) | LANE_SPEEDS |
-			  LANE_WIDTHS(host->config.lanes > 1 ? 0x3 : 0x1);
+			  LANE_WIDTHS(lanes > 1 ? 0x3 : 0x1);
 	lane[LANE_CS_1] = LANE_TARGET_SPEED | LANE_TARGET_SINGLE;
 	adapter->path[0].word[0] = USIM_PUT(CONTROL_CREDITS, 23, 17);
-	if (!first)
+	if (!(adapter->number % 2))
 		return;
 	lane[LANE_CS_0] |= USB4_CAP;
 	adapter->usb4_cap = USB4_CAP;
-	adapter->word[USB4_CAP] = USIM_PUT(CAP_USB4, 15, 8);
-	if (host->config.lanes > 1)
+	adapter->word[USB4_CAP] = USIM_PUT(CAP_USB4, 15, 8) | TMU_CAP;
+	/* As in reset_words(): it is written to without looking. */
+	adapter->word[TMU_CAP] = USIM_PUT(CAP_TMU, 15, 8);
+	if (lanes > 1)
 		adapter->word[USB4_CAP + USB4_CS_18] = USB4_BONDING_ENABLED;
 }
 
-static void reset_adapter(struct usim_host *host, struct usim_adapter *adapter)
+static void reset_adapter(struct usim_adapter *adapter)
 {
 	memset(adapter->word, 0, sizeof(adapter->word));
 	memset(adapter->path, 0, (adapter->max_hop + 1) * sizeof(*adapter->path));
@@ -205,104 +210,115 @@ static void reset_adapter(struct usim_host *host, struct usim_adapter *adapter)
 	adapter->word[ADAPTER_HOPS] = ADAPTER_HOPS_IN(adapter->max_hop) |
 				      ADAPTER_HOPS_OUT(adapter->max_hop);
 	if (adapter->type == USIM_ADAPTER_LANE)
-		reset_lane(host, adapter, adapter->number % 2);
+		reset_lane(adapter);
 }
 
-static void reset_words(struct usim_host *host)
+static void reset_words(struct usim_router *router)
 {
-	struct usim_router *router = &host->router;
 	uint32_t *w = router->word;
 	unsigned int i;
 
 	memset(w, 0, sizeof(router->word));
 	w[ROUTER_ID] = ROUTER_ID_VALUE;
 	w[ROUTER_TOPOLOGY] = ROUTER_TMU |
-			     USIM_PUT(usim_router_upstream(router), 13, 8) |
+			     USIM_PUT(router->upstream, 13, 8) |
 			     USIM_PUT(router->nadapters - 1, 19, 14);
-	w[ROUTER_VERSION] = ROUTER_VERSION_USB4(host->config.usb4);
+	w[ROUTER_VERSION] = ROUTER_VERSION_USB4(router->config.usb4);
 	/*
 	 * Time is not simulated, but every USB4 router has a time management unit,
 	 * and a connection manager writes to it without looking: without the
 	 * capability these writes would land on the route and its valid bit.
 	 */
 	w[ROUTER_TMU] = USIM_PUT(CAP_TMU, 15, 8);
-	w[ROUTER_STATUS] = ROUTER_STATUS_READY | ROUTER_STATUS_CONFIG;
-	w[ROUTER_UID] = (uint32_t)host->config.uid;
-	w[ROUTER_UID + 1] = (uint32_t)(host->config.uid >> 32);
+	w[ROUTER_STATUS] = ROUTER_STATUS_NO_TBT3;
+	if (router->host)
+		w[ROUTER_STATUS] = ROUTER_STATUS_READY | ROUTER_STATUS_CONFIG;
+	w[ROUTER_UID] = (uint32_t)router->config.uid;
+	w[ROUTER_UID + 1] = (uint32_t)(router->config.uid >> 32);
 	for (i = 1; i < router->nadapters; i++)
-		reset_adapter(host, &router->adapter[i]);
+		reset_adapter(&router->adapter[i]);
 }
 
 /**
- * usim_router_init() - make the router of a host
- * @host: the host
+ * usim_router_init() - make a router
+ * @router: the router, zeroed
+ * @sim: the simulation
+ * @host: its host, or NULL for a device router, whose first port leads upstream
+ * @name: of the host or dock; kept
+ * @config: what it is like
  *
  * Return: false when there is no memory.
  */
-bool usim_router_init(struct usim_host *host)
+bool usim_router_init(struct usim_router *router, struct usim *sim, struct usim_host *host,
+		      const char *name, const struct usim_router_config *config)
 {
-	struct usim_router *router = &host->router;
 	unsigned int i;
 
-	router->nports = host->config.ports;
-	router->nadapters = 2 * router->nports + 2;
+	router->sim = sim;
+	router->host = host;
+	router->name = name;
+	router->config = *config;
+	router->nports = config->ports;
+	router->nadapters = 2 * config->ports + (host ? 2 : 1);
+	router->upstream = host ? router->nadapters - 1 : 1;
+	router->upstream_port = host ? NULL : &router->port[0];
 	for (i = 0; i < router->nports; i++)
-		usim_port_init(&router->port[i], host, 2 * i + 1);
+		usim_port_init(&router->port[i], router, 2 * i + 1);
 	for (i = 1; i < router->nadapters; i++) {
 		struct usim_adapter *adapter = &router->adapter[i];
 
+		adapter->router = router;
 		adapter->number = i;
-		if (i == router->nadapters - 1)
+		if (host && i == router->upstream)
 			adapter->type = USIM_ADAPTER_HOST;
-		else if (i % 2 || host->config.lanes > 1)
+		else if (i % 2 || config->lanes > 1)
 			adapter->type = USIM_ADAPTER_LANE;
-		adapter->max_hop = adapter->type == USIM_ADAPTER_HOST ?
-				   host->config.profile->hops - 1 :
-				   host->config.profile->max_hopid;
+		adapter->max_hop = adapter->type == USIM_ADAPTER_HOST ? config->rings :
+									config->max_hopid;
 		if (adapter->type == USIM_ADAPTER_LANE)
 			adapter->port = &router->port[(i - 1) / 2];
 		adapter->path = calloc(adapter->max_hop + 1, sizeof(*adapter->path));
 		if (!adapter->path) {
-			usim_router_exit(host);
+			usim_router_exit(router);
 			return false;
 		}
 	}
-	reset_words(host);
+	reset_words(router);
 	return true;
 }
 
 /**
- * usim_router_exit() - release the router of a host
- * @host: the host
+ * usim_router_exit() - release a router
+ * @router: the router
  */
-void usim_router_exit(struct usim_host *host)
+void usim_router_exit(struct usim_router *router)
 {
 	unsigned int i;
 
-	for (i = 0; i < host->router.nadapters; i++) {
-		free(host->router.adapter[i].path);
-		host->router.adapter[i].path = NULL;
+	for (i = 0; i < router->nadapters; i++) {
+		free(router->adapter[i].path);
+		router->adapter[i].path = NULL;
 	}
-	for (i = 0; i < host->router.nports; i++)
-		usim_port_release(&host->router.port[i]);
-	for (i = 0; i < host->router.nports; i++)
-		usim_port_forget(&host->router.port[i]);
+	for (i = 0; i < router->nports; i++)
+		usim_port_release(&router->port[i]);
+	for (i = 0; i < router->nports; i++)
+		usim_port_forget(&router->port[i]);
 }
 
 /**
  * usim_router_reset() - power-on state
- * @host: the host
+ * @router: the router
  *
  * The links go down and come up again.
  */
-void usim_router_reset(struct usim_host *host)
+void usim_router_reset(struct usim_router *router)
 {
 	unsigned int i;
 
-	reset_words(host);
-	usim_cable_update_host(host);
-	for (i = 0; i < host->router.nports; i++)
-		usim_port_forget(&host->router.port[i]);
+	reset_words(router);
+	usim_cable_update_router(router);
+	for (i = 0; i < router->nports; i++)
+		usim_port_forget(&router->port[i]);
 }
 
 static uint32_t read_lane(const struct usim_adapter *adapter)
@@ -325,7 +341,7 @@ static uint32_t read_adapter(const struct usim_adapter *adapter, unsigned int of
 
 static bool wants_dual(struct usim_port *port)
 {
-	struct usim_router *router = &port->host->router;
+	struct usim_router *router = port->router;
 	unsigned int lane;
 
 	for (lane = 0; lane < 2; lane++) {
@@ -372,7 +388,7 @@ static void write_lane(struct usim_adapter *adapter, uint32_t val)
  */
 void usim_router_link_down(struct usim_port *port)
 {
-	struct usim_router *router = &port->host->router;
+	struct usim_router *router = port->router;
 	unsigned int lane;
 
 	for (lane = 0; lane < 2; lane++) {
@@ -451,29 +467,67 @@ static void write_adapter(struct usim_adapter *adapter, unsigned int offset, uin
 	} else if (adapter->usb4_cap && offset > adapter->usb4_cap &&
 		   offset < adapter->usb4_cap + USB4_CAP_WORDS) {
 		write_usb4(adapter, offset - adapter->usb4_cap, val);
+	} else if (adapter->usb4_cap && offset > TMU_CAP) {
+		*word = val;
 	}
 }
 
-static void router_operation(struct usim_router *router, uint32_t val)
+/* What a connection manager says about the place of a router has to be true. */
+static void check_topology(const struct usim_router *router)
+{
+	const uint32_t *w = router->word;
+	struct usim_host *host = usim_router_domain(router);
+	uint64_t route = (uint64_t)(w[ROUTER_ROUTE_HI] & ROUTER_ROUTE_HI_MASK) << 32 |
+			 w[ROUTER_ROUTE_LO];
+
+	if (route == usim_router_route(router) &&
+	    ROUTER_DEPTH(w[ROUTER_TOPOLOGY]) == usim_router_depth(router))
+		return;
+	usim_rule_broken(host, USIM_RULE_TOPOLOGY,
+			 "%s at %llx, depth %u, is told that it is at %llx, depth %u",
+			 router->name, (unsigned long long)usim_router_route(router),
+			 usim_router_depth(router), (unsigned long long)route,
+			 ROUTER_DEPTH(w[ROUTER_TOPOLOGY]));
+}
+
+static void set_status(struct usim_router *router, uint32_t bit, bool set)
+{
+	if (set)
+		router->word[ROUTER_STATUS] |= bit;
+	else
+		router->word[ROUTER_STATUS] &= ~bit;
+}
+
+static void write_route(struct usim_router *router, uint32_t val)
+{
+	router->word[ROUTER_ROUTE_HI] = val;
+	if (val & ROUTER_VALID)
+		check_topology(router);
+	if (!router->host)
+		set_status(router, ROUTER_STATUS_READY, val & ROUTER_VALID);
+	usim_cable_update_router(router);
+}
+
+static void write_control(struct usim_router *router, uint32_t val)
+{
+	router->word[ROUTER_CONTROL] = val;
+	set_status(router, ROUTER_STATUS_SLEEP, val & ROUTER_CONTROL_SLEEP);
+	if (!router->host)
+		set_status(router, ROUTER_STATUS_CONFIG, val & ROUTER_CONTROL_VALID);
+}
+
+static void write_time(struct usim_router *router, unsigned int offset, uint32_t val)
 {
 	uint32_t *w = router->word;
 
-	val &= ~(ROUTER_OP_STATUS | ROUTER_OP_UNSUPPORTED);
-	if (val & ROUTER_OP_VALID) {
-		val &= ~ROUTER_OP_VALID;
-		if (ROUTER_OP_CODE(val) == ROUTER_OP_BUFFERS) {
-			w[ROUTER_METADATA] = 1;
-			w[ROUTER_DATA] = BUFFERS_MAX_HI | BUFFERS_MAX_HI_VALUE << 16;
-		} else {
-			val |= ROUTER_OP_UNSUPPORTED;
-		}
-	}
-	w[ROUTER_OPERATION] = val;
+	w[offset] = val;
+	/* Time that was posted has been taken over: both words are zero then. */
+	if (offset == ROUTER_POST_TIME + 1 && !val)
+		w[ROUTER_POST_TIME] = 0;
 }
 
-static void write_router(struct usim_host *host, unsigned int offset, uint32_t val)
+static void write_router(struct usim_router *router, unsigned int offset, uint32_t val)
 {
-	struct usim_router *router = &host->router;
 	uint32_t *w = router->word;
 	uint32_t keep;
 
@@ -487,27 +541,22 @@ static void write_router(struct usim_host *host, unsigned int offset, uint32_t v
 		w[offset] = val;
 		break;
 	case ROUTER_ROUTE_HI:
-		w[offset] = val;
-		usim_cable_update_host(host);
+		write_route(router, val);
 		break;
 	case ROUTER_VERSION:
 		w[offset] = (w[offset] & USIM_MASK(31, 24)) | (val & USIM_MASK(23, 0));
 		break;
 	case ROUTER_CONTROL:
-		w[offset] = val;
-		if (val & ROUTER_CONTROL_SLEEP)
-			w[ROUTER_STATUS] |= ROUTER_STATUS_SLEEP;
-		else
-			w[ROUTER_STATUS] &= ~ROUTER_STATUS_SLEEP;
+		write_control(router, val);
 		break;
 	case ROUTER_OPERATION:
-		router_operation(router, val);
+		w[offset] = usim_operation_run(router, val, &w[ROUTER_METADATA], &w[ROUTER_DATA]);
 		break;
 	default:
 		if (offset >= ROUTER_DATA && offset <= ROUTER_METADATA)
 			w[offset] = val;
 		else if (offset > ROUTER_TMU && offset < ROUTER_WORDS_USED)
-			w[offset] = val;
+			write_time(router, offset, val);
 		else if (offset == ROUTER_TMU)
 			w[offset] = (w[offset] & USIM_MASK(15, 0)) |
 				    (val & USIM_MASK(31, 16));
@@ -516,15 +565,15 @@ static void write_router(struct usim_host *host, unsigned int offset, uint32_t v
 
 /**
  * space_words() - size of a configuration space
- * @host: the host
+ * @router: the router
  * @space: which space
  * @number: adapter number, for spaces that adapters have
  *
  * Return: words, 0 if there is no such space.
  */
-static unsigned int space_words(struct usim_host *host, unsigned int space, unsigned int number)
+static unsigned int space_words(const struct usim_router *router, unsigned int space,
+				unsigned int number)
 {
-	struct usim_router *router = &host->router;
 	const struct usim_adapter *adapter;
 
 	if (space == USIM_SPACE_ROUTER)
@@ -536,7 +585,7 @@ static unsigned int space_words(struct usim_host *host, unsigned int space, unsi
 	case USIM_SPACE_PATH:
 		return adapter->type == USIM_ADAPTER_INACTIVE ? 0 : 2 * (adapter->max_hop + 1);
 	case USIM_SPACE_ADAPTER:
-		return adapter->usb4_cap ? adapter->usb4_cap + USB4_CAP_WORDS :
+		return adapter->usb4_cap ? TMU_CAP + TMU_CAP_WORDS :
 		       adapter->lane_cap ? adapter->lane_cap + 3 : ADAPTER_BASIC_WORDS;
 	}
 	return 0;
@@ -544,7 +593,7 @@ static unsigned int space_words(struct usim_host *host, unsigned int space, unsi
 
 /**
  * usim_router_read() - read a configuration space
- * @host: the host
+ * @router: the router
  * @space: which space
  * @adapter: adapter number, for spaces that adapters have
  * @offset: first word
@@ -553,11 +602,10 @@ static unsigned int space_words(struct usim_host *host, unsigned int space, unsi
  *
  * Return: false when there is no such space or it is too short.
  */
-bool usim_router_read(struct usim_host *host, unsigned int space, unsigned int adapter,
+bool usim_router_read(struct usim_router *router, unsigned int space, unsigned int adapter,
 		      unsigned int offset, unsigned int count, uint32_t *data)
 {
-	struct usim_router *router = &host->router;
-	unsigned int words = space_words(host, space, adapter);
+	unsigned int words = space_words(router, space, adapter);
 	unsigned int i;
 
 	if (offset > words || count > words - offset)
@@ -579,7 +627,7 @@ bool usim_router_read(struct usim_host *host, unsigned int space, unsigned int a
 
 /**
  * usim_router_write() - write a configuration space
- * @host: the host
+ * @router: the router
  * @space: which space
  * @adapter: adapter number, for spaces that adapters have
  * @offset: first word
@@ -590,24 +638,23 @@ bool usim_router_read(struct usim_host *host, unsigned int space, unsigned int a
  *
  * Return: false when there is no such space or it is too short.
  */
-bool usim_router_write(struct usim_host *host, unsigned int space, unsigned int adapter,
+bool usim_router_write(struct usim_router *router, unsigned int space, unsigned int adapter,
 		       unsigned int offset, unsigned int count, const uint32_t *data)
 {
-	struct usim_router *router = &host->router;
-	unsigned int words = space_words(host, space, adapter);
+	unsigned int words = space_words(router, space, adapter);
 	unsigned int i;
 
 	if (offset > words || count > words - offset)
 		return false;
 	if (space == USIM_SPACE_PATH) {
-		usim_path_write(host, &router->adapter[adapter], offset, count, data);
+		usim_path_write(&router->adapter[adapter], offset, count, data);
 		return true;
 	}
 	for (i = 0; i < count; i++, offset++) {
 		if (space == USIM_SPACE_ADAPTER)
 			write_adapter(&router->adapter[adapter], offset, data[i]);
 		else
-			write_router(host, offset, data[i]);
+			write_router(router, offset, data[i]);
 	}
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "cable.h"
 #include "host.h"
 #include "script.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
@@ -76,31 +77,36 @@ static void record(struct usim_host *host, bool to_host, enum usim_packet_type t
 static void send(struct usim_port *port, enum usim_packet_type type, enum xdp_type xdp,
 		 uint32_t sequence, uint32_t *words, unsigned int count)
 {
-	struct usim_script *script = port->host->script;
-	struct usim_host *to = port->peer->host;
+	struct usim_script *script = port->router->host->script;
+	struct usim_host *to = usim_router_domain(port->peer->router);
+	uint64_t route;
 
-	if (!port->up || !usim_control_ready(to)) {
+	if (!port->up || !to || !usim_control_ready(to)) {
 		script->lost++;
 		return;
 	}
-	words[0] = XD_TO_CM;
-	words[1] = port->peer->adapter;
+	route = usim_port_route(port->peer);
+	words[0] = XD_TO_CM | (uint32_t)(route >> 32);
+	words[1] = (uint32_t)route;
 	words[2] = XD_LENGTH(count - 3) | sequence;
 	memcpy(words + XDP_UUID, xdp_uuid, sizeof(xdp_uuid));
 	words[XDP_TYPE] = xdp;
 	to->control.xdomain_in++;
 	script->sent++;
-	record(port->host, false, type, words, count);
+	record(port->router->host, false, type, words, count);
 	usim_control_send(to, type, words, count);
 }
 
 static void answer_uuid(struct usim_port *port, uint32_t sequence)
 {
+	const struct usim_script *script = port->router->host->script;
 	uint32_t words[XDP_BODY + 6] = { 0 };
+	uint64_t route = usim_port_route(port->peer);
 
-	memcpy(words + XDP_BODY, port->host->script->uuid, sizeof(port->host->script->uuid));
+	memcpy(words + XDP_BODY, script->uuid, sizeof(script->uuid));
 	/* The route over which it was asked, as the one who asks sees it */
-	words[XDP_BODY + 5] = port->peer->adapter;
+	words[XDP_BODY + 4] = (uint32_t)(route >> 32);
+	words[XDP_BODY + 5] = (uint32_t)route;
 	send(port, USIM_PACKET_XD_RESPONSE, XDP_UUID_RESPONSE, sequence, words, XDP_BODY + 6);
 }
 
@@ -117,7 +123,7 @@ static const struct usim_script_block *choose_block(struct usim_script *script,
 static void answer_properties(struct usim_port *port, uint32_t sequence,
 			      const uint32_t *request)
 {
-	struct usim_script *script = port->host->script;
+	struct usim_script *script = port->router->host->script;
 	unsigned int offset = request[XDP_PROPERTIES_PART] & 0xffff, count = 0, i;
 	const struct usim_script_block *block = choose_block(script, offset);
 	uint32_t words[XDP_PROPERTIES_DATA + XDP_PROPERTIES_MAX] = { 0 };
@@ -148,7 +154,7 @@ static void answer_link_status(struct usim_port *port, uint32_t sequence)
 /* Returns false if nobody has told this host to answer that. */
 static bool answer(struct usim_port *port, const uint32_t *request, unsigned int count)
 {
-	unsigned int answers = port->host->script->answers;
+	unsigned int answers = port->router->host->script->answers;
 	uint32_t sequence = request[2] & XD_SEQUENCE;
 	uint32_t words[XDP_BODY + 1] = { 0 };
 
@@ -161,7 +167,7 @@ static bool answer(struct usim_port *port, const uint32_t *request, unsigned int
 		return true;
 	case XDP_PROPERTIES_REQUEST:
 		if (!(answers & USIM_ANSWER_PROPERTIES) || count <= XDP_PROPERTIES_PART ||
-		    !port->host->script->nblocks)
+		    !port->router->host->script->nblocks)
 			return false;
 		answer_properties(port, sequence, request);
 		return true;
@@ -198,10 +204,10 @@ static bool answer(struct usim_port *port, const uint32_t *request, unsigned int
 void usim_script_receive(struct usim_port *port, enum usim_packet_type type,
 			 const uint32_t *words, unsigned int count)
 {
-	struct usim_script *script = port->host->script;
+	struct usim_script *script = port->router->host->script;
 	struct usim_script_packet *packet;
 
-	record(port->host, true, type, words, count);
+	record(port->router->host, true, type, words, count);
 	if (type == USIM_PACKET_XD_REQUEST && count >= XDP_BODY &&
 	    !memcmp(words + XDP_UUID, xdp_uuid, sizeof(xdp_uuid)) &&
 	    answer(port, words, count))
@@ -245,7 +251,7 @@ uint8_t *usim_script_take_frame(struct usim_port *port, unsigned int hop, uint32
 				uint32_t len)
 {
 	static uint8_t nowhere[USIM_FRAME_MAX];
-	struct usim_script *script = port->host->script;
+	struct usim_script *script = port->router->host->script;
 	struct usim_script_frame *frame;
 
 	if (script->accept[hop] == USIM_ACCEPT_DISCARD) {
@@ -266,9 +272,10 @@ uint8_t *usim_script_take_frame(struct usim_port *port, unsigned int hop, uint32
  */
 void usim_script_changed(struct usim_port *port)
 {
+	const struct usim_script *script = port->router->host->script;
 	uint32_t words[XDP_BODY + 4] = { 0 };
 
-	memcpy(words + XDP_BODY, port->host->script->uuid, sizeof(port->host->script->uuid));
+	memcpy(words + XDP_BODY, script->uuid, sizeof(script->uuid));
 	send(port, USIM_PACKET_XD_REQUEST, XDP_CHANGED_REQUEST, 0, words, XDP_BODY + 4);
 }
 

@@ -14,6 +14,7 @@
 #include "forward.h"
 #include "host.h"
 #include "script.h"
+#include "topology.h"
 #include "usim.h"
 #include "util.h"
 
@@ -57,9 +58,9 @@ void usim_script_stop(struct usim_script *script)
 /* Returns false if it has to wait. */
 static bool send_packet(struct usim_script *script, const struct usim_script_job *job)
 {
-	struct usim_host *to = job->port->peer->host;
+	struct usim_host *to = usim_router_domain(job->port->peer->router);
 
-	if (!job->port->up || !usim_control_ready(to)) {
+	if (!job->port->up || !to || !usim_control_ready(to)) {
 		script->lost++;
 		return true;
 	}

@@ -17,10 +17,12 @@
 #include "rules.h"
 
 #define USIM_MAX_HOSTS	8
+#define USIM_MAX_DOCKS	4
 #define USIM_MAX_CABLES	8
 
 struct usim_host;
 struct usim_cable;
+struct usim_dock;
 struct usim_monitor;
 
 /**
@@ -29,6 +31,8 @@ struct usim_monitor;
  * @log: event log
  * @host: the hosts, in the order of the command line
  * @nhosts: how many
+ * @dock: the docks, in the order of the command line
+ * @ndocks: how many
  * @cable: the cables, in the order of the command line
  * @ncables: how many
  * @fault: faults to inject
@@ -44,6 +48,8 @@ struct usim {
 	struct usim_log log;
 	struct usim_host *host[USIM_MAX_HOSTS];
 	unsigned int nhosts;
+	struct usim_dock *dock[USIM_MAX_DOCKS];
+	unsigned int ndocks;
 	struct usim_cable *cable[USIM_MAX_CABLES];
 	unsigned int ncables;
 	struct usim_fault fault;

@@ -132,7 +132,7 @@ void ctl_ack_event(struct host *host, const struct plug_event *event)
 {
 	uint32_t pg = event->unplug ? CFG_ERR_PG_UNPLUG : CFG_ERR_PG_PLUG;
 	uint32_t dw[3] = {
-		0, 0, CFG_ERR_ACK_PLUG | event->adapter << 8 | pg << 30,
+		0, event->route, CFG_ERR_ACK_PLUG | event->adapter << 8 | pg << 30,
 	};
 
 	ctl_send(host, PDF_ERROR, dw, 3);
@@ -144,11 +144,11 @@ static void note_event(struct host *host, const struct packet *packet)
 
 	CHECK_EQ(packet->count, 3);
 	CHECK_EQ(packet->dw[0], ROUTE_REPLY);
-	CHECK_EQ(packet->dw[1], 0);
 	CHECK_EQ(field(packet->dw[2], 30, 6), 0);
 	if (host->events_count == EVENTS_MAX)
 		FAIL("host %d: expected at most %d hotplug events", host->index,
 		     EVENTS_MAX);
+	event->route = packet->dw[1];
 	event->adapter = field(packet->dw[2], 5, 0);
 	event->unplug = packet->dw[2] >> 31;
 	host->events_count++;

@@ -96,10 +96,12 @@ struct packet {
 
 /**
  * struct plug_event - a received hotplug event
- * @adapter: Where it happened
+ * @route: Router where it happened
+ * @adapter: Adapter where it happened
  * @unplug: Unplug rather than plug
  */
 struct plug_event {
+	uint32_t route;
 	unsigned int adapter;
 	bool unplug;
 };

@@ -122,6 +122,8 @@ struct nhi_desc {
 #define ROUTER_1_CAP(v)		field(v, 7, 0)
 #define ROUTER_1_UPSTREAM(v)	field(v, 13, 8)
 #define ROUTER_1_MAX_ADAPTER(v)	field(v, 19, 14)
+#define ROUTER_1		1
+#define ROUTER_1_DEPTH(n)	((uint32_t)(n) << 20)
 #define ROUTER_3		3
 #define ROUTER_3_VALID		BIT32(31)
 #define ROUTER_4_CMUV(v)	field(v, 15, 8)
@@ -142,6 +144,8 @@ struct nhi_desc {
 #define ROUTER_OP_DROM		0x24
 #define ROUTER_OP_BUFFERS	0x33
 #define BUFFERS_MAX_HI		5
+#define ROUTER_OP_STATUS(v)	field(v, 29, 24)
+#define DROM_META(address, size) ((uint32_t)(address) << 2 | (uint32_t)(size) << 15)
 
 #define ROUTER_CAP_TMU		3
 #define TMU_0_WINDOW(v)		field(v, 26, 16)

@@ -121,6 +121,10 @@ void sim_start(struct sim *sim, const struct sim_config *config)
 		argv[argc++] = "--host";
 		argv[argc++] = host[i];
 	}
+	if (config->dock) {
+		argv[argc++] = "--dock";
+		argv[argc++] = (char *)config->dock;
+	}
 	for (i = 0; i < SIM_CABLES && !config->no_cable; i++) {
 		const char *cable = config->cables[i];
 

@@ -18,6 +18,7 @@
  * struct sim_config - how the simulator is to be started
  * @profile: Profile of each host, NULL for the default (intel)
  * @options: More ",key=value" text for both hosts, or NULL
+ * @dock: A dock, as for --dock, or NULL
  * @cables: Cables, "alpha:1,beta:1" if there is none
  * @no_cable: Leave the hosts unconnected
  * @strict: Warnings to count as violations, or NULL
@@ -26,6 +27,7 @@
 struct sim_config {
 	const char *profile[SIM_HOSTS];
 	const char *options;
+	const char *dock;
 	const char *cables[SIM_CABLES];
 	bool no_cable;
 	const char *strict;
