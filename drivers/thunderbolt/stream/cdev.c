@@ -96,8 +96,15 @@ static int tbstream_read_state_locked(struct tbstream_file *file)
 	return state;
 }
 
-/* What a write would find: 1 for room, -EAGAIN for none yet, or an error */
-static int tbstream_write_state(const struct tbstream_file *file)
+/**
+ * tbstream_write_state() - What would a write find now?
+ * @file: Open file
+ *
+ * Context: Any.
+ *
+ * Return: 1 for room, -EAGAIN for none yet, or an error.
+ */
+int tbstream_write_state(const struct tbstream_file *file)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
@@ -160,29 +167,28 @@ static void tbstream_read_mark(struct tbstream_file *file)
 	}
 }
 
-static ssize_t tbstream_read_frames(struct tbstream_file *file,
-				    struct iov_iter *to)
+/**
+ * tbstream_read_head() - What may a reader take now?
+ * @file: Open file
+ * @first: The call has had nothing yet, so it reports an end or an error that comes first
+ * @frame: Frame that the next byte is in, at rx.offset. The caller's as long as it has
+ *	the mutex
+ *
+ * Context: Process context; the reader that owns rx.mutex.
+ *
+ * Return: 1 and @frame, 0 for EOF, -EAGAIN for nothing yet, or an error.
+ */
+int tbstream_read_head(struct tbstream_file *file, bool first,
+		       struct tbstream_frame **frame)
 {
-	struct tbstream_tunnel *tunnel = file->tunnel;
-	struct tbstream_rx *rx = &tunnel->rx;
-	ssize_t copied = 0;
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	int state;
 
 	lockdep_assert_held(&rx->mutex);
 
-	while (iov_iter_count(to)) {
-		struct tbstream_frame *frame;
-		size_t count, done;
-		int state;
-
-		spin_lock(&rx->lock);
-		state = tbstream_read_state(file);
-		if (state != 1) {
-			/* An end or error is reported when it comes first */
-			if (!copied && state != -EAGAIN)
-				tbstream_read_mark(file);
-			spin_unlock(&rx->lock);
-			return copied ?: state;
-		}
+	spin_lock(&rx->lock);
+	state = tbstream_read_state(file);
+	if (state == 1) {
 		/* Past a session that has failed, and at the beginning of the next */
 		if (!tbstream_reads_current(file)) {
 			file->party.reading = rx->session;
@@ -190,21 +196,55 @@ static ssize_t tbstream_read_frames(struct tbstream_file *file,
 		}
 		file->party.ended = false;
 		rx->touched = true;
-		frame = &rx->frames[tbstream_queue_slot(&rx->queue,
-							rx->queue.taken)];
-		spin_unlock(&rx->lock);
+		*frame = &rx->frames[tbstream_queue_slot(&rx->queue,
+							 rx->queue.taken)];
+	} else if (first && state != -EAGAIN) {
+		tbstream_read_mark(file);
+	}
+	spin_unlock(&rx->lock);
+	return state;
+}
 
-		/* The frame is ours while we hold the mutex */
+/**
+ * tbstream_read_used() - A reader has had bytes of the frame at the head
+ * @file: Open file
+ * @frame: Frame from tbstream_read_head()
+ * @count: How many, from rx.offset on
+ *
+ * Context: Process context; the reader that owns rx.mutex.
+ */
+void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame *frame,
+			u32 count)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+
+	rx->offset += count;
+	if (rx->offset != frame->length)
+		return;
+	spin_lock(&rx->lock);
+	tbstream_rx_taken(file->tunnel);
+	spin_unlock(&rx->lock);
+}
+
+static ssize_t tbstream_read_frames(struct tbstream_file *file,
+				    struct iov_iter *to)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	ssize_t copied = 0;
+
+	while (iov_iter_count(to)) {
+		struct tbstream_frame *frame;
+		size_t count, done;
+		int state;
+
+		state = tbstream_read_head(file, !copied, &frame);
+		if (state != 1)
+			return copied ?: state;
 		count = min_t(size_t, frame->length - rx->offset,
 			      iov_iter_count(to));
 		done = copy_page_to_iter(frame->page, rx->offset, count, to);
-		rx->offset += done;
 		copied += done;
-		if (rx->offset == frame->length) {
-			spin_lock(&rx->lock);
-			tbstream_rx_taken(tunnel);
-			spin_unlock(&rx->lock);
-		}
+		tbstream_read_used(file, frame, done);
 		if (done < count)
 			return copied ?: -EFAULT;
 	}
@@ -238,44 +278,70 @@ static int tbstream_read_wait(struct tbstream_file *file)
 	}
 }
 
+/**
+ * tbstream_read_begin() - Become the one who reads
+ * @file: Open file
+ * @nonblock: Do not wait for the one who does
+ *
+ * Context: Process context, may sleep. Takes rx.mutex, which is the caller's then.
+ *
+ * Return: 0, -EAGAIN, -ERESTARTSYS.
+ */
+int tbstream_read_begin(struct tbstream_file *file, bool nonblock)
+{
+	struct mutex *mutex = &file->tunnel->rx.mutex;
+
+	if (nonblock)
+		return mutex_trylock(mutex) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(mutex) ? -ERESTARTSYS : 0;
+}
+
+/**
+ * tbstream_read_again() - Wait after tbstream_read_head() has said -EAGAIN
+ * @file: Open file
+ * @nonblock: Do not sleep
+ *
+ * Context: Process context, may sleep; the reader that owns rx.mutex.
+ *
+ * Return: 0 to try again, -EAGAIN, -ERESTARTSYS.
+ */
+int tbstream_read_again(struct tbstream_file *file, bool nonblock)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+
+	tbstream_rx_ask(tunnel);
+	if (tunnel->params.busy_poll) {
+		if (nonblock)
+			tbstream_rx_reap(tunnel);
+		else
+			tbstream_rx_spin(tunnel);
+		if (tbstream_read_state_locked(file) != -EAGAIN)
+			return 0;
+	}
+	if (nonblock)
+		return -EAGAIN;
+	return tbstream_read_wait(file) ? -ERESTARTSYS : 0;
+}
+
 static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct tbstream_file *file = iocb->ki_filp->private_data;
 	const bool nonblock = (iocb->ki_flags & IOCB_NOWAIT) ||
 			      (iocb->ki_filp->f_flags & O_NONBLOCK);
-	struct tbstream_rx *rx = &file->tunnel->rx;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
 		return 0;
-	if (nonblock) {
-		if (!mutex_trylock(&rx->mutex))
-			return -EAGAIN;
-	} else if (mutex_lock_interruptible(&rx->mutex)) {
-		return -ERESTARTSYS;
-	}
-
-	for (;;) {
+	ret = tbstream_read_begin(file, nonblock);
+	if (ret)
+		return ret;
+	do {
 		ret = tbstream_read_frames(file, to);
 		if (ret != -EAGAIN)
 			break;
-		tbstream_rx_ask(file->tunnel);
-		if (file->tunnel->params.busy_poll) {
-			if (nonblock)
-				tbstream_rx_reap(file->tunnel);
-			else
-				tbstream_rx_spin(file->tunnel);
-			if (tbstream_read_state_locked(file) != -EAGAIN)
-				continue;
-		}
-		if (nonblock)
-			break;
-		if (tbstream_read_wait(file)) {
-			ret = -ERESTARTSYS;
-			break;
-		}
-	}
-	mutex_unlock(&rx->mutex);
+		ret = tbstream_read_again(file, nonblock);
+	} while (!ret);
+	mutex_unlock(&file->tunnel->rx.mutex);
 	return ret;
 }
 
@@ -320,7 +386,15 @@ static ssize_t tbstream_write_frames(struct tbstream_file *file,
 	return written;
 }
 
-static int tbstream_write_wait(struct tbstream_file *file)
+/**
+ * tbstream_write_wait() - Wait until tbstream_write_state() is another than -EAGAIN
+ * @file: Open file
+ *
+ * Context: Process context; the writer that owns tx.mutex.
+ *
+ * Return: 0, -ERESTARTSYS.
+ */
+int tbstream_write_wait(struct tbstream_file *file)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	long pause = TBSTREAM_LOOK_TIME;
@@ -337,6 +411,25 @@ static int tbstream_write_wait(struct tbstream_file *file)
 			return min(ret, 0L);
 		pause = tbstream_look(tunnel, pause);
 	}
+}
+
+/**
+ * tbstream_written() - Bytes have been accepted from a writer
+ * @iocb: How
+ * @written: How many
+ *
+ * Context: Process context, without locks; waits for the peer if O_SYNC or the like says
+ * so.
+ *
+ * Return: @written, or what fsync(2) fails with.
+ */
+ssize_t tbstream_written(struct kiocb *iocb, ssize_t written)
+{
+	struct tbstream_file *file = iocb->ki_filp->private_data;
+
+	if (file->tunnel->control)
+		tbstream_control_attend(file->stream);
+	return generic_write_sync(iocb, written);
 }
 
 static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -375,11 +468,7 @@ static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	}
 	mutex_unlock(&tx->mutex);
 
-	if (!written)
-		return ret;
-	if (file->tunnel->control)
-		tbstream_control_attend(file->stream);
-	return generic_write_sync(iocb, written);
+	return written ? tbstream_written(iocb, written) : ret;
 }
 
 /* --- fsync and close ---------------------------------------------------- */
@@ -941,8 +1030,8 @@ static const struct file_operations tbstream_fops = {
 	.flush = tbstream_flush,
 	.read_iter = tbstream_read_iter,
 	.write_iter = tbstream_write_iter,
-	.splice_read = copy_splice_read,
-	.splice_write = iter_file_splice_write,
+	.splice_read = tbstream_splice_read,
+	.splice_write = tbstream_splice_write,
 	.fsync = tbstream_fsync,
 	.poll = tbstream_poll,
 	.unlocked_ioctl = tbstream_ioctl,

@@ -119,6 +119,7 @@ void tbstream_frames_free(struct tbstream_tunnel *tunnel)
 	tbstream_frames_delete(tunnel->tx.frames, tunnel->tx.queue.slots);
 	if (tunnel->tx.close.page)
 		__free_page(tunnel->tx.close.page);
+	tbstream_lent_forget(&tunnel->rx.lent);
 }
 
 static void tbstream_unmap(struct tb_ring *ring, struct tbstream_frame *frames,
@@ -127,9 +128,8 @@ static void tbstream_unmap(struct tb_ring *ring, struct tbstream_frame *frames,
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		dma_unmap_page(tb_ring_dma_device(ring),
-			       frames[i].frame.buffer_phy, TBSTREAM_FRAME_SIZE,
-			       direction);
+		dma_unmap_page(tb_ring_dma_device(ring), frames[i].dma,
+			       TBSTREAM_FRAME_SIZE, direction);
 }
 
 static int tbstream_map(struct tb_ring *ring, struct tbstream_frame *frames,
@@ -146,6 +146,7 @@ static int tbstream_map(struct tb_ring *ring, struct tbstream_frame *frames,
 			tbstream_unmap(ring, frames, i, direction);
 			return -ENOMEM;
 		}
+		frames[i].dma = dma;
 		frames[i].frame.buffer_phy = dma;
 	}
 	return 0;
@@ -162,6 +163,14 @@ static u16 tbstream_rx_starts(const struct tbstream_tunnel *tunnel)
 		starts |= GENMASK(TBSTREAM_PDF_COUNTED + TBSTREAM_PDF_COUNTED_MASK,
 				  TBSTREAM_PDF_COUNTED);
 	return starts;
+}
+
+/* Those who exchange pages know by this, under the lock, what is mapped */
+static void tbstream_rx_set_ring(struct tbstream_tunnel *tunnel, struct tb_ring *ring)
+{
+	spin_lock(&tunnel->rx.lock);
+	tunnel->rx.ring = ring;
+	spin_unlock(&tunnel->rx.lock);
 }
 
 /*
@@ -193,16 +202,18 @@ static int tbstream_rings_alloc(struct tbstream_tunnel *tunnel)
 		}
 	}
 	tunnel->tx.ring = tx_ring;
-	tunnel->rx.ring = rx_ring;
+	tbstream_rx_set_ring(tunnel, rx_ring);
 	return 0;
 }
 
 static void tbstream_rings_free(struct tbstream_tunnel *tunnel)
 {
-	if (tunnel->rx.ring)
-		tb_ring_free(tunnel->rx.ring);
+	struct tb_ring *rx_ring = tunnel->rx.ring;
+
+	tbstream_rx_set_ring(tunnel, NULL);
+	if (rx_ring)
+		tb_ring_free(rx_ring);
 	tb_ring_free(tunnel->tx.ring);
-	tunnel->rx.ring = NULL;
 	tunnel->tx.ring = NULL;
 }
 
@@ -345,8 +356,12 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 
 	spin_lock(&tx->lock);
 	while (tbstream_queue_in_flight(&tx->queue)) {
-		lost += tx->frames[tbstream_queue_slot(&tx->queue,
-						       tx->queue.done)].length;
+		struct tbstream_frame *frame =
+			&tx->frames[tbstream_queue_slot(&tx->queue,
+							tx->queue.done)];
+
+		lost += frame->length;
+		tbstream_tx_give_back(tx, frame);
 		tx->queue.done++;
 	}
 	tx->queue.taken = tx->queue.done;

@@ -524,6 +524,60 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 	tbstream_rx_post(tunnel);
 }
 
+/* Put another page into a slot. The one that was there, NULL if that cannot be now. */
+static struct page *tbstream_rx_replace(struct tbstream_rx *rx,
+					struct tbstream_frame *frame, struct page *page)
+{
+	struct page *old = frame->page;
+	struct device *dev;
+	dma_addr_t dma;
+
+	lockdep_assert_held(&rx->lock);
+
+	if (rx->ring) {
+		/* Whoever starts or stops the ring maps or unmaps without the lock */
+		if (!rx->online)
+			return NULL;
+		/* Both are with the right owner: sync is done when it is posted, and was */
+		dev = tb_ring_dma_device(rx->ring);
+		dma = dma_map_page_attrs(dev, page, 0, TBSTREAM_FRAME_SIZE,
+					 DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+		if (dma_mapping_error(dev, dma))
+			return NULL;
+		dma_unmap_page_attrs(dev, frame->dma, TBSTREAM_FRAME_SIZE,
+				     DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+		frame->dma = dma;
+		frame->frame.buffer_phy = dma;
+	}
+	frame->page = page;
+	return old;
+}
+
+/**
+ * tbstream_rx_exchange() - Take the frame at the head of the queue with its page
+ * @tunnel: Tunnel
+ * @page: Page that is left in its place, if it works
+ *
+ * Context: Process context; the reader that owns rx.mutex, after tbstream_read_head().
+ *
+ * Return: the frame's page, mapped for no device, or NULL if pages cannot be exchanged
+ * now, and nothing has changed.
+ */
+struct page *tbstream_rx_exchange(struct tbstream_tunnel *tunnel, struct page *page)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	struct page *old;
+
+	spin_lock(&rx->lock);
+	old = tbstream_rx_replace(rx, &rx->frames[tbstream_queue_slot(&rx->queue,
+								      rx->queue.taken)],
+				  page);
+	if (old)
+		tbstream_rx_taken(tunnel);
+	spin_unlock(&rx->lock);
+	return old;
+}
+
 static void tbstream_rx_discard(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;

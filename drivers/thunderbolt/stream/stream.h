@@ -9,6 +9,8 @@
  *
  * Locks, outermost first:
  *
+ *   a pipe's mutex
+ *	In splice only, see splice.c.
  *   tunnel->rx.mutex, tunnel->tx.mutex
  *	One reader, one writer at a time. System calls only. A user copy under
  *	them can block for ever, so nothing that takes a tunnel down may take
@@ -298,6 +300,9 @@ enum tbstream_frame_kind {
  * @tunnel: Tunnel it belongs to
  * @page: 4096 bytes of payload. Lives as long as the tunnel, mapped for DMA only
  *	  while there are rings
+ * @dma: Where the controller finds @page, while it is mapped
+ * @borrowed: Page that is sent instead of @page, counted and mapped, or NULL. P:
+ *	tx.lock
  * @length: Payload length. P: rx.lock or tx.lock
  * @kind: What was received. P: rx.lock
  * @complete: The hardware has finished with it. P: rx.lock or tx.lock
@@ -306,9 +311,30 @@ struct tbstream_frame {
 	struct ring_frame frame;
 	struct tbstream_tunnel *tunnel;
 	struct page *page;
+	dma_addr_t dma;
+	struct page *borrowed;
 	u32 length;
 	enum tbstream_frame_kind kind;
 	bool complete;
+};
+
+/* As many as a large pipe holds */
+#define TBSTREAM_LENT_MAX	64
+
+/**
+ * struct tbstream_lent - Pages given to pipes, used again when nobody else has them
+ *
+ * What is in a pipe may be anywhere soon, in a socket's queue for example, and nobody
+ * says when it is done with. So we keep a reference of our own to each, and look.
+ *
+ * @pages: The last of them, each counted
+ * @first: Free running index of the oldest
+ * @next: Free running index for the next
+ */
+struct tbstream_lent {
+	struct page *pages[TBSTREAM_LENT_MAX];
+	u32 first;
+	u32 next;
 };
 
 /**
@@ -317,10 +343,11 @@ struct tbstream_frame {
  * @lock: Protects everything below and plain.peer_closes, plain.heard
  * @wait: Readers and pollers
  * @ring: NHI ring. Owner: see the top of this file; others under @lock while
- *	  @online
+ *	  @online. Without one no page is mapped
  * @online: Buffers may be posted
  * @queue: Positions in @frames
  * @frames: Slots
+ * @lent: Pages given to pipes. P: @mutex
  * @offset: Bytes of the frame at queue.taken that a reader has already had
  * @session: Number of the session at queue.taken: CLOSE frames taken so far
  * @touched: A reader has had something of this session
@@ -343,6 +370,7 @@ struct tbstream_rx {
 	bool online;
 	struct tbstream_queue queue;
 	struct tbstream_frame *frames;
+	struct tbstream_lent lent;
 	u32 offset;
 	u32 session;
 	bool touched;
@@ -558,6 +586,7 @@ void tbstream_rx_post(struct tbstream_tunnel *tunnel);
 void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
 void tbstream_rx_spin(struct tbstream_tunnel *tunnel);
 void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
+struct page *tbstream_rx_exchange(struct tbstream_tunnel *tunnel, struct page *page);
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel);
 void tbstream_rx_ask(struct tbstream_tunnel *tunnel);
 void tbstream_rx_join(struct tbstream_tunnel *tunnel);
@@ -571,6 +600,9 @@ void tbstream_tx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
 			  bool canceled);
 void tbstream_tx_reap(struct tbstream_tunnel *tunnel);
 bool tbstream_tx_post(struct tbstream_file *file, u32 length);
+bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 offset,
+			   u32 length);
+void tbstream_tx_give_back(struct tbstream_tx *tx, struct tbstream_frame *frame);
 void tbstream_tx_close(struct tbstream_tunnel *tunnel);
 void tbstream_tx_close_due(struct tbstream_tunnel *tunnel);
 bool tbstream_tx_busy(struct tbstream_tunnel *tunnel);
@@ -632,6 +664,23 @@ struct tbstream *tbstream_create(const char *service, const char *name);
 int tbstream_cdev_add(struct tbstream *stream);
 void tbstream_cdev_del(struct tbstream *stream);
 bool tbstream_in_use(const struct tbstream *stream);
+int tbstream_read_begin(struct tbstream_file *file, bool nonblock);
+int tbstream_read_head(struct tbstream_file *file, bool first,
+		       struct tbstream_frame **frame);
+void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame *frame,
+			u32 count);
+int tbstream_read_again(struct tbstream_file *file, bool nonblock);
+int tbstream_write_state(const struct tbstream_file *file);
+int tbstream_write_wait(struct tbstream_file *file);
+ssize_t tbstream_written(struct kiocb *iocb, ssize_t written);
+
+/* splice.c */
+ssize_t tbstream_splice_read(struct file *filp, loff_t *ppos,
+			     struct pipe_inode_info *pipe, size_t len,
+			     unsigned int flags);
+void tbstream_lent_forget(struct tbstream_lent *lent);
+ssize_t tbstream_splice_write(struct pipe_inode_info *pipe, struct file *filp,
+			      loff_t *ppos, size_t len, unsigned int flags);
 
 /* sysfs.c */
 void tbstream_changed(struct tbstream *stream);

@@ -47,6 +47,27 @@ DEFINE_EVENT(tbstream_frame, tbstream_tx,
 	TP_ARGS(stream, length, kind)
 );
 
+/* A page that moved without being copied: one DMA mapping made, and one undone */
+TRACE_EVENT(tbstream_page,
+	TP_PROTO(const struct tbstream *stream, enum tbstream_dir direction, u32 length),
+	TP_ARGS(stream, direction, length),
+	TP_STRUCT__entry(
+		__field(int, index)
+		__field(int, direction)
+		__field(u32, length)
+	),
+	TP_fast_assign(
+		__entry->index = stream->index;
+		__entry->direction = direction;
+		__entry->length = length;
+	),
+	TP_printk("tbstream%d %s %u bytes", __entry->index,
+		  __print_symbolic(__entry->direction,
+				   { TBSTREAM_IN, "in" },
+				   { TBSTREAM_OUT, "out" }),
+		  __entry->length)
+);
+
 TRACE_EVENT(tbstream_control,
 	TP_PROTO(const struct tbstream *stream, const char *event,
 		 const struct tbstream_message *message),

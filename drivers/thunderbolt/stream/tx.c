@@ -6,10 +6,50 @@
  */
 
 #include <linux/dma-mapping.h>
+#include <linux/mm.h>
 #include <linux/poll.h>
 
 #include "stream.h"
 #include "trace.h"
+
+/* Send a page of somebody else from the next slot. False if it cannot be mapped. */
+static bool tbstream_tx_borrow(struct tbstream_tx *tx, struct tbstream_frame *frame,
+			       struct page *page, u32 offset, u32 length)
+{
+	struct device *dev = tb_ring_dma_device(tx->ring);
+	dma_addr_t dma;
+
+	lockdep_assert_held(&tx->lock);
+
+	dma = dma_map_page(dev, page, offset, length, DMA_TO_DEVICE);
+	if (dma_mapping_error(dev, dma))
+		return false;
+	get_page(page);
+	frame->borrowed = page;
+	frame->length = length;
+	frame->frame.buffer_phy = dma;
+	return true;
+}
+
+/**
+ * tbstream_tx_give_back() - The hardware does not need a borrowed page any more
+ * @tx: Transmit side that has a ring
+ * @frame: Frame that is not with the hardware; nothing happens if it sent its own page
+ *
+ * Context: tx.lock held.
+ */
+void tbstream_tx_give_back(struct tbstream_tx *tx, struct tbstream_frame *frame)
+{
+	lockdep_assert_held(&tx->lock);
+
+	if (!frame->borrowed)
+		return;
+	dma_unmap_page(tb_ring_dma_device(tx->ring), frame->frame.buffer_phy,
+		       frame->length, DMA_TO_DEVICE);
+	put_page(frame->borrowed);
+	frame->borrowed = NULL;
+	frame->frame.buffer_phy = frame->dma;
+}
 
 static void tbstream_tx_complete(struct tbstream_tunnel *tunnel,
 				 struct ring_frame *ring_frame)
@@ -27,6 +67,7 @@ static void tbstream_tx_complete(struct tbstream_tunnel *tunnel,
 	}
 
 	frame->complete = true;
+	tbstream_tx_give_back(tx, frame);
 	while (tbstream_queue_in_flight(&tx->queue)) {
 		frame = &tx->frames[tbstream_queue_slot(&tx->queue,
 							tx->queue.done)];
@@ -227,9 +268,10 @@ static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
 	frame->frame.sof = sof;
 	frame->frame.eof = eof;
 	frame->frame.flags = 0;
-	dma_sync_single_for_device(tb_ring_dma_device(tx->ring),
-				   frame->frame.buffer_phy, TBSTREAM_FRAME_SIZE,
-				   DMA_TO_DEVICE);
+	/* A page that was mapped for this frame is with the device already */
+	if (!frame->borrowed)
+		dma_sync_single_for_device(tb_ring_dma_device(tx->ring), frame->dma,
+					   TBSTREAM_FRAME_SIZE, DMA_TO_DEVICE);
 	return !tb_ring_tx(tx->ring, &frame->frame);
 }
 
@@ -255,6 +297,45 @@ static bool tbstream_tx_may_post(const struct tbstream_file *file)
 	return !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
 }
 
+/*
+ * Send the next slot's page or, if @page is not NULL, that one. False if the tunnel has
+ * no rings now, this file must not send, or the page cannot be mapped.
+ */
+static bool tbstream_tx_post_from(struct tbstream_file *file, struct page *page,
+				  u32 offset, u32 length)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	struct tbstream_frame *frame;
+	bool sent;
+	u8 sof;
+
+	spin_lock(&tx->lock);
+	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
+	if (!tx->online || !tbstream_tx_may_post(file) ||
+	    (page && !tbstream_tx_borrow(tx, frame, page, offset, length))) {
+		spin_unlock(&tx->lock);
+		return false;
+	}
+	sof = tunnel->control ? tbstream_tx_start(tx, file->outgoing->frames) :
+				TBSTREAM_PDF_START;
+	sent = tbstream_tx_send(tunnel, frame, length, sof, TBSTREAM_PDF_DATA);
+	if (sent) {
+		tx->queue.posted++;
+		if (tunnel->control)
+			tbstream_sender_sent(&tx->sender, length);
+		tbstream_count(tunnel->stream, TBSTREAM_TX_FRAMES, 1);
+		tbstream_count(tunnel->stream, TBSTREAM_TX_BYTES, length);
+	} else {
+		tbstream_tx_give_back(tx, frame);
+	}
+	spin_unlock(&tx->lock);
+
+	if (sent)
+		trace_tbstream_tx(tunnel->stream, length, TBSTREAM_FRAME_DATA);
+	return sent;
+}
+
 /**
  * tbstream_tx_post() - Send the page at the head of the transmit queue
  * @file: File that wrote it
@@ -266,33 +347,30 @@ static bool tbstream_tx_may_post(const struct tbstream_file *file)
  */
 bool tbstream_tx_post(struct tbstream_file *file, u32 length)
 {
-	struct tbstream_tunnel *tunnel = file->tunnel;
-	struct tbstream_tx *tx = &tunnel->tx;
-	struct tbstream_frame *frame;
-	bool sent;
-	u8 sof;
+	return tbstream_tx_post_from(file, NULL, 0, length);
+}
 
-	spin_lock(&tx->lock);
-	if (!tbstream_tx_may_post(file)) {
-		spin_unlock(&tx->lock);
+/**
+ * tbstream_tx_post_page() - Send a piece of a page without copying it
+ * @file: File that writes
+ * @page: Page that DMA may be done from; a reference is taken until it has left
+ * @offset: Where in the page the piece begins, bytes
+ * @length: Payload length, 1..4096
+ *
+ * Who can write to the page can change what the peer gets until then.
+ *
+ * Context: Process context; the writer that owns tx.mutex. There is a free slot.
+ *
+ * Return: false if the page cannot be mapped, the tunnel has no rings now, or this file
+ * must not send.
+ */
+bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 offset,
+			   u32 length)
+{
+	if (!tbstream_tx_post_from(file, page, offset, length))
 		return false;
-	}
-	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
-	sof = tunnel->control ? tbstream_tx_start(tx, file->outgoing->frames) :
-				TBSTREAM_PDF_START;
-	sent = tbstream_tx_send(tunnel, frame, length, sof, TBSTREAM_PDF_DATA);
-	if (sent) {
-		tx->queue.posted++;
-		if (tunnel->control)
-			tbstream_sender_sent(&tx->sender, length);
-		tbstream_count(tunnel->stream, TBSTREAM_TX_FRAMES, 1);
-		tbstream_count(tunnel->stream, TBSTREAM_TX_BYTES, length);
-	}
-	spin_unlock(&tx->lock);
-
-	if (sent)
-		trace_tbstream_tx(tunnel->stream, length, TBSTREAM_FRAME_DATA);
-	return sent;
+	trace_tbstream_page(file->stream, TBSTREAM_OUT, length);
+	return true;
 }
 
 /**

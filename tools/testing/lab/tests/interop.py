@@ -118,11 +118,12 @@ def write(stream: Stream, total: int, seed: int = 1) -> None:
     good(Party(stream, "w", f"write={total}", "close", seed=seed).end())
 
 
-def send(source: Stream, sink: Stream, total: int, seed: int = 1) -> None:
+def send(source: Stream, sink: Stream, total: int, seed: int = 1, how: str = "write",
+         read: str = "read") -> None:
     """Bytes and EOF arrive. The reader is first and the writer's end waits until
     all is there, because the stock driver would lose some otherwise."""
-    reader = Party(sink, "r", f"read={total}", "touch=DONE", "read=eof", "close", seed=seed)
-    writer = Party(source, "w", f"write={total}", "await=GO,60000", "close", seed=seed)
+    reader = Party(sink, "r", f"{read}={total}", "touch=DONE", "read=eof", "close", seed=seed)
+    writer = Party(source, "w", f"{how}={total}", "await=GO,60000", "close", seed=seed)
     reader.wait_done()
     writer.go()
     good(writer.end())

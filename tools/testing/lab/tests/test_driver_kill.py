@@ -58,7 +58,7 @@ def test_read(lab: Lab) -> None:
             waits(sink.host, reader, "tbstream_read_iter")
         for reader in readers[::order]:
             dies(reader)
-    dies_in(sink.host, "tbstream_read_iter", sink.opened("r"), "splice-out=1m")
+    dies_in(sink.host, "tbstream_splice_read", sink.opened("r"), "splice-out=1m")
     check_transfer(source, sink, 300000)
 
 
@@ -73,7 +73,7 @@ def test_write(lab: Lab) -> None:
             dies(writer)
     for hopid, step in ((11, "splice-in=1g"), (12, "sendfile-in=4m")):
         source, _ = pair(lab, hopid, ring_size=32)
-        dies_in(source.host, "tbstream_write_iter", source.opened("w"), step)
+        dies_in(source.host, "tbstream_splice_write", source.opened("w"), step)
 
 
 def test_fsync_and_close(lab: Lab) -> None:

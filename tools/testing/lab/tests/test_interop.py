@@ -181,6 +181,12 @@ def reopen(_lab: Lab, left: Stream, right: Stream) -> None:
         send(right, left, 5000, seed)
 
 
+def pages(_lab: Lab, source: Stream, sink: Stream) -> None:
+    """From the page cache, and into a pipe, without copying where it is ours."""
+    send(source, sink, 300001, how="sendfile-in" if ours(source) else "write",
+         read="splice-out" if ours(sink) else "read")
+
+
 def sessions(_lab: Lab, source: Stream, sink: Stream) -> str | None:
     """Many sessions of one line each, as fast as they will go."""
     if ours(source) and ours(sink):
@@ -221,8 +227,8 @@ def unplug(lab: Lab, source: Stream, sink: Stream) -> None:
 FORTH: dict[str, Case] = {"file >": file, "duplex": duplex, "EOF >": eof,
                           "half-close >": half_close, "writer first >": writer_first,
                           "drain >": drain, "kept open >": kept_open, "reopen": reopen,
-                          "sessions >": sessions, "unplug >": unplug}
-BACK: dict[str, Case] = {"file <": file, "EOF <": eof}
+                          "pages >": pages, "sessions >": sessions, "unplug >": unplug}
+BACK: dict[str, Case] = {"file <": file, "EOF <": eof, "pages <": pages}
 
 # Rows -------------------------------------------------------------------------
 

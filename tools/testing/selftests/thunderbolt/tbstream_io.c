@@ -23,9 +23,14 @@
  *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
  *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
  *   fsync  fdatasync  fionread  lseek  close
- *   splice-in=BYTES	from a pipe into the device
- *   splice-out=BYTES	from the device into a pipe, and compare
- *   sendfile-in=BYTES	from a file into the device
+ *   splice-in=BYTES[:SIZE,...]	from a pipe that was written with such sizes into the device
+ *   vmsplice-in=BYTES[:SIZE,...]	the same with our memory in the pipe
+ *   splice-out=BYTES[:SIZE,...]	from the device into a pipe, and compare
+ *   tee-out=BYTES[:SIZE,...]	the same, and a copy of the pipe later
+ *   splice-file=BYTES	from the device through a pipe into a file
+ *   keep=BYTES		from the device into a pipe that is kept, also when the device is closed
+ *   kept		compare what that pipe holds
+ *   sendfile-in=BYTES[+OFFSET][:SIZE,...]	from a file, from there on, into the device
  *   sendfile-out=BYTES	from the device into a file
  *   attr=FILE=VALUE	one write of VALUE to an attribute
  *   mkdir=DIR  rmdir=DIR
@@ -557,65 +562,204 @@ static void make_pipe(int *ends)
 	}
 }
 
-static void step_splice_in(const char *argument, struct result *result)
+/* A pipe with room for so many bytes in pieces of any size */
+static void make_large_pipe(int *ends, size_t size)
 {
-	unsigned long long total = parse_bytes(argument, NULL);
-	int ends[2];
-
 	make_pipe(ends);
-	while ((unsigned long long)result->moved < total && !result->error) {
-		size_t size = total - result->moved < 65536 ? total - result->moved : 65536;
-		size_t left;
-
-		pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
-		if (write(ends[1], outgoing.buffer, size) != (ssize_t)size) {
-			perror("tbstream_io: write to a pipe");
-			exit(2);
-		}
-		for (left = size; left;) {
-			ssize_t moved = splice(ends[0], NULL, device, NULL, left, 0);
-
-			result->calls++;
-			if (moved <= 0) {
-				result->error = moved ? errno : EIO;
-				break;
-			}
-			left -= moved;
-			result->moved += moved;
-			outgoing.offset += moved;
-		}
+	if (fcntl(ends[1], F_SETPIPE_SZ, size) < 0) {
+		perror("tbstream_io: F_SETPIPE_SZ");
+		exit(2);
 	}
+}
+
+static void close_pipe(const int *ends)
+{
 	close(ends[0]);
 	close(ends[1]);
 }
 
-static void step_splice_out(const char *argument, struct result *result)
+static void must_move(ssize_t moved, size_t expected, const char *what)
 {
-	unsigned long long total = parse_bytes(argument, NULL);
-	int ends[2];
+	if (moved == (ssize_t)expected)
+		return;
+	fprintf(stderr, "tbstream_io: %s: %zd of %zu bytes: %s\n", what, moved, expected,
+		strerror(errno));
+	exit(2);
+}
 
-	make_pipe(ends);
-	while ((unsigned long long)result->moved < total && !result->mismatch) {
-		size_t size = total - result->moved < 65536 ? total - result->moved : 65536;
-		ssize_t moved = splice(device, NULL, ends[1], NULL, size, 0);
+/* From a pipe into the device, all that is in it */
+static void drain_pipe(int from, size_t left, struct result *result)
+{
+	while (left) {
+		ssize_t moved = splice(from, NULL, device, NULL, left, 0);
 
 		result->calls++;
-		if (moved < 0) {
-			result->error = errno;
-			break;
+		if (moved <= 0) {
+			result->error = moved ? errno : EIO;
+			return;
 		}
-		if (!moved) {
-			result->eof = true;
-			break;
-		}
-		if (read(ends[0], incoming.buffer, moved) != moved) {
-			perror("tbstream_io: read from a pipe");
-			exit(2);
-		}
-		check_incoming(moved, result);
+		left -= moved;
+		result->moved += moved;
+		outgoing.offset += moved;
 	}
-	close(ends[0]);
-	close(ends[1]);
+}
+
+/* Pieces of the sizes given, up to 16 in the pipe at a time */
+static void pipe_in(const char *argument, bool mapped, struct result *result)
+{
+	unsigned long long total;
+	const char *rest;
+	int ends[2];
+
+	total = parse_bytes(argument, &rest);
+	parse_sizes(&outgoing.sizes, rest);
+	make_large_pipe(ends, 1 << 20);
+	while ((unsigned long long)result->moved < total && !result->error) {
+		size_t left = total - result->moved;
+		size_t filled = 0;
+		int piece;
+
+		if (left > 1 << 19)
+			left = 1 << 19;
+		pattern_fill(outgoing.buffer, left, seed, outgoing.offset);
+		for (piece = 0; piece < 16 && left; piece++) {
+			size_t size = sizes_next(&outgoing.sizes);
+			struct iovec vector = { outgoing.buffer + filled, 0 };
+
+			if (size > left)
+				size = left;
+			vector.iov_len = size;
+			must_move(mapped ? vmsplice(ends[1], &vector, 1, 0) :
+					   write(ends[1], vector.iov_base, size),
+				  size, "into a pipe");
+			filled += size;
+			left -= size;
+		}
+		drain_pipe(ends[0], filled, result);
+		/* The memory is given away until the frames have left */
+		if (mapped && !result->error && fsync(device))
+			result->error = errno;
+	}
+	close_pipe(ends);
+}
+
+static void step_splice_in(const char *argument, struct result *result)
+{
+	pipe_in(argument, false, result);
+}
+
+static void step_vmsplice_in(const char *argument, struct result *result)
+{
+	pipe_in(argument, true, result);
+}
+
+/* Read what a pipe holds and compare it with the pattern from there on */
+static void check_pipe(int from, size_t length, uint64_t offset, struct result *result)
+{
+	const long long moved = result->moved;
+	const uint64_t end = incoming.offset;
+
+	must_move(read(from, incoming.buffer, length), length, "from a pipe");
+	incoming.offset = offset;
+	check_incoming(length, result);
+	incoming.offset = end;
+	result->moved = moved;
+}
+
+/*
+ * From the device into a pipe, and with @copied from that into a second one, which is
+ * read one round later, when other bytes have come.
+ */
+static void pipe_out(const char *argument, bool copied, struct result *result)
+{
+	unsigned long long total;
+	uint64_t before = 0;
+	const char *rest;
+	int ends[2], copy[2];
+	size_t late = 0;
+
+	total = parse_bytes(argument, &rest);
+	parse_sizes(&incoming.sizes, rest);
+	make_large_pipe(ends, 1 << 18);
+	make_large_pipe(copy, 1 << 20);
+	while ((unsigned long long)result->moved < total && !result->mismatch) {
+		size_t size = sizes_next(&incoming.sizes);
+		ssize_t moved;
+
+		if (size > total - result->moved)
+			size = total - result->moved;
+		moved = splice(device, NULL, ends[1], NULL, size, 0);
+		result->calls++;
+		if (moved < 0)
+			result->error = errno;
+		result->eof = !moved;
+		if (moved <= 0)
+			break;
+		if (copied)
+			must_move(tee(ends[0], copy[1], moved, 0), moved, "tee");
+		check_pipe(ends[0], moved, incoming.offset, result);
+		if (late)
+			check_pipe(copy[0], late, before, result);
+		late = copied ? moved : 0;
+		before = incoming.offset;
+		incoming.offset += moved;
+		result->moved += moved;
+	}
+	if (late)
+		check_pipe(copy[0], late, before, result);
+	close_pipe(ends);
+	close_pipe(copy);
+}
+
+static void step_splice_out(const char *argument, struct result *result)
+{
+	pipe_out(argument, false, result);
+}
+
+static void step_tee_out(const char *argument, struct result *result)
+{
+	pipe_out(argument, true, result);
+}
+
+/* A pipe that still holds what another step has put there */
+static struct {
+	int ends[2];
+	uint64_t offset;
+	size_t length;
+} kept;
+
+static void step_keep(const char *argument, struct result *result)
+{
+	unsigned long long total = parse_bytes(argument, NULL);
+
+	if (total > 1 << 19)
+		usage("at most 512k here", argument);
+	make_large_pipe(kept.ends, 1 << 20);
+	kept.offset = incoming.offset;
+	while (kept.length < total) {
+		ssize_t moved = splice(device, NULL, kept.ends[1], NULL,
+				       total - kept.length, 0);
+
+		result->calls++;
+		if (moved < 0)
+			result->error = errno;
+		result->eof = !moved;
+		if (moved <= 0)
+			break;
+		kept.length += moved;
+	}
+	incoming.offset += kept.length;
+	result->moved = kept.length;
+}
+
+static void step_kept(const char *argument, struct result *result)
+{
+	if (!kept.length)
+		usage("nothing was kept", argument);
+	check_pipe(kept.ends[0], kept.length, kept.offset, result);
+	result->moved = kept.length;
+	close_pipe(kept.ends);
+	memset(&kept, 0, sizeof(kept));
 }
 
 static int make_file(void)
@@ -629,23 +773,29 @@ static int make_file(void)
 	return file;
 }
 
+/* The pattern stands in the file from OFFSET on; one call, unless sizes are given */
 static void step_sendfile_in(const char *argument, struct result *result)
 {
-	unsigned long long total = parse_bytes(argument, NULL);
+	unsigned long long total;
 	int file = make_file();
 	off_t offset = 0;
+	const char *rest;
 
+	total = parse_bytes(argument, &rest);
+	if (*rest == '+')
+		offset = parse_bytes(rest + 1, &rest);
+	parse_sizes(&outgoing.sizes, rest);
 	if (total > BUFFER_SIZE)
 		usage("at most 4m here", argument);
 	pattern_fill(outgoing.buffer, total, seed, outgoing.offset);
-	if (write(file, outgoing.buffer, total) != (ssize_t)total) {
-		perror("tbstream_io: write to a file");
-		exit(2);
-	}
+	must_move(pwrite(file, outgoing.buffer, total, offset), total, "into a file");
 	while ((unsigned long long)result->moved < total) {
-		ssize_t moved = sendfile(device, file, &offset,
-					 total - result->moved);
+		size_t size = *rest ? sizes_next(&outgoing.sizes) : total;
+		ssize_t moved;
 
+		if (size > total - result->moved)
+			size = total - result->moved;
+		moved = sendfile(device, file, &offset, size);
 		result->calls++;
 		if (moved <= 0) {
 			result->error = moved ? errno : EIO;
@@ -654,6 +804,34 @@ static void step_sendfile_in(const char *argument, struct result *result)
 		result->moved += moved;
 		outgoing.offset += moved;
 	}
+	close(file);
+}
+
+/* From the device through a pipe into a file */
+static void step_splice_file(const char *argument, struct result *result)
+{
+	size_t total = parse_bytes(argument, NULL), done = 0;
+	int file = make_file();
+	int ends[2];
+
+	if (total > BUFFER_SIZE)
+		usage("at most 4m here", argument);
+	make_pipe(ends);
+	while (done < total) {
+		ssize_t moved = splice(device, NULL, ends[1], NULL, total - done, 0);
+
+		result->calls++;
+		if (moved < 0)
+			result->error = errno;
+		result->eof = !moved;
+		if (moved <= 0)
+			break;
+		must_move(splice(ends[0], NULL, file, NULL, moved, 0), moved, "into a file");
+		done += moved;
+	}
+	must_move(pread(file, incoming.buffer, done, 0), done, "from a file");
+	check_incoming(done, result);
+	close_pipe(ends);
 	close(file);
 }
 
@@ -885,7 +1063,12 @@ static const struct {
 	{ "lseek", step_lseek },
 	{ "close", step_close },
 	{ "splice-in", step_splice_in },
+	{ "vmsplice-in", step_vmsplice_in },
 	{ "splice-out", step_splice_out },
+	{ "tee-out", step_tee_out },
+	{ "splice-file", step_splice_file },
+	{ "keep", step_keep },
+	{ "kept", step_kept },
 	{ "sendfile-in", step_sendfile_in },
 	{ "sendfile-out", step_sendfile_out },
 	{ "attr", step_attr },
