@@ -62,6 +62,13 @@ def build_simulator(run_dir: Path) -> None:
     _built = True
 
 
+def use_build(directory: Path) -> None:
+    """Use a simulator that was built there in another way, from now on."""
+    global _built
+    paths.SIM_BUILD = directory
+    _built = True
+
+
 class Simulator:
     """usb4sim with one controller per host name, and scripted hosts."""
 
@@ -141,6 +148,13 @@ class Simulator:
         except OSError:
             return []
         return [line for line in lines if '"violation"' in line][-limit:]
+
+    @property
+    def pid(self) -> int:
+        """Process number."""
+        self.check_alive()
+        assert self._child is not None
+        return self._child.process.pid
 
     def check_alive(self) -> None:
         """A dead simulator takes the guests' controllers with it: a crash on
