@@ -71,6 +71,9 @@ packages-check: setup
 lab-check: ## Only the tests on virtual hosts (as root); T="PATTERN..." for some
 	@$(RUN) $(LAB)/tblab test $(T)
 
+bench: ## How fast, beside other drivers (as root); T="--help" for more
+	@$(RUN) tools/testing/bench/measure compare $(T)
+
 torture: ## The complete fault matrix (as root); TBLAB_SEED=N for another one
 	@$(RUN) $(LAB)/tblab test --full fault_matrix
 
@@ -100,4 +103,4 @@ help: ## This list
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
 .PHONY: modules install deb kernel demo lab check check-tree setup usb4sim-check kunit style \
-	packages-check lab-check torture clean distclean help
+	packages-check lab-check bench torture clean distclean help

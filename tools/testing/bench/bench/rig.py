@@ -74,6 +74,11 @@ class End:
                                  f" {deadline.seconds:.0f} s\n{where}")
         return said
 
+    def forget(self) -> None:
+        """Drop what a tbbench that was killed has said."""
+        while self._port.receive(Deadline(0.1, stretch=False)) is not None:
+            pass
+
     def go(self) -> None:
         """Let tbbench continue."""
         self._port.send({})

@@ -13,6 +13,10 @@
 
 #include "tbbench.h"
 
+#define LISTEN	"listen:"
+
+static int listener = -1;
+
 static struct sockaddr_in parse_address(const char *name)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
@@ -52,27 +56,41 @@ static int call(const char *name)
 	return no_delay(fd);
 }
 
-/* The listening socket stays, for the next time that the name is opened */
-static int answer(const char *name)
+static int answer(void)
 {
-	static int listener = -1;
-	int fd, one = 1;
+	int fd = accept(listener, NULL, NULL);
 
-	if (listener < 0) {
-		struct sockaddr_in address = parse_address(name);
-
-		listener = socket(AF_INET, SOCK_STREAM, 0);
-		if (listener < 0 ||
-		    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-		    bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
-		    listen(listener, 8))
-			fail(name);
-		port_wait("listening");
-	}
-	fd = accept(listener, NULL, NULL);
 	if (fd < 0)
-		fail(name);
+		fail("accept");
 	return no_delay(fd);
+}
+
+/**
+ * end_listens() - is this an end that waits for the other one to call it?
+ * @name: as in end_open()
+ *
+ * Return: true if so.
+ */
+bool end_listens(const char *name)
+{
+	return !strncmp(name, LISTEN, strlen(LISTEN));
+}
+
+/**
+ * end_listen() - be ready for calls
+ * @name: an end that waits for them
+ *
+ * There is one such name, for all connections.
+ */
+void end_listen(const char *name)
+{
+	struct sockaddr_in address = parse_address(name + strlen(LISTEN));
+	int one = 1;
+
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 8))
+		fail(name);
 }
 
 /**
@@ -89,8 +107,8 @@ int end_open(const char *name, int flags)
 
 	if (!strcmp(name, "-"))
 		return flags == O_RDONLY ? STDIN_FILENO : STDOUT_FILENO;
-	if (!strncmp(name, "listen:", 7))
-		return answer(name + 7);
+	if (end_listens(name))
+		return answer();
 	if (!strncmp(name, "tcp:", 4))
 		return call(name + 4);
 	fd = open(name, flags);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -95,6 +96,10 @@ void sendfile_run(const struct options *options, struct outcome *outcome)
 		bulk_run(options, outcome);
 		return;
 	}
+	if (!options->file) {
+		errno = EINVAL;
+		fail("file=");
+	}
 	file = make_file(options);
 	fd = end_open(options->device[0], O_WRONLY);
 	port_wait("open");
@@ -179,6 +184,7 @@ void splice_run(const struct options *options, struct outcome *outcome)
 {
 	uint64_t begin, end = options->warm + options->bytes;
 	uint8_t *buf = allocate(options->bs);
+	bool keep = strcmp(options->workload, "floor");
 	int file, fd, pipe_fd[2];
 	bool works;
 
@@ -186,8 +192,14 @@ void splice_run(const struct options *options, struct outcome *outcome)
 		bulk_run(options, outcome);
 		return;
 	}
+	if (!options->file) {
+		errno = EINVAL;
+		fail("file=");
+	}
 	/* As large as the file will be: what is measured is not its growth. */
-	file = make_file(options);
+	file = keep ? make_file(options) : open(options->file, O_WRONLY);
+	if (file < 0)
+		fail(options->file);
 	fd = end_open(options->device[0], O_RDONLY);
 	if (pipe(pipe_fd) || fcntl(pipe_fd[1], F_SETPIPE_SZ, CALL_BYTES) < 0)
 		fail("pipe");
@@ -204,6 +216,21 @@ void splice_run(const struct options *options, struct outcome *outcome)
 	outcome->seconds = (double)(now_ns() - begin) / 1e9;
 	outcome->bytes = options->bytes;
 	outcome->how = works ? "splice" : "read+write";
-	if (options->check)
+	if (options->check && keep)
 		outcome->mismatch = file_differs(file, buf, options->bs, end);
+}
+
+/**
+ * floor_run() - "floor"
+ * @options: the command line
+ * @outcome: what is measured is stored here
+ *
+ * As far as the driver can do without, nobody copies a byte. What arrives is gone.
+ */
+void floor_run(const struct options *options, struct outcome *outcome)
+{
+	if (options->first)
+		sendfile_run(options, outcome);
+	else
+		splice_run(options, outcome);
 }

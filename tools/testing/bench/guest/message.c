@@ -95,6 +95,16 @@ static void drain(int fd, uint8_t *buf, size_t len)
 		fail("read");
 }
 
+/* Returns the time that it took. */
+static uint64_t settle(const struct options *options)
+{
+	uint64_t begin = now_ns();
+
+	if (options->settle)
+		poll(NULL, 0, (int)options->settle);
+	return now_ns() - begin;
+}
+
 /**
  * open_run() - "open"
  * @options: the command line
@@ -106,7 +116,7 @@ static void drain(int fd, uint8_t *buf, size_t len)
 void open_run(const struct options *options, struct outcome *outcome)
 {
 	uint8_t *buf = allocate(options->bs);
-	uint64_t begin = 0, i;
+	uint64_t i;
 	int fd;
 
 	outcome->sample = allocate(options->count * sizeof(*outcome->sample));
@@ -114,12 +124,9 @@ void open_run(const struct options *options, struct outcome *outcome)
 	for (i = 0; i < options->count + 1; i++) {
 		uint64_t start = now_ns();
 
-		/* The first one is for warming up */
-		if (i == 1)
-			begin = start;
 		fd = end_open(options->device[0], options->first ? O_WRONLY : O_RDONLY);
 		if (options->first) {
-			poll(NULL, 0, (int)options->settle);
+			start += settle(options);
 			pattern_fill(buf, options->bs, 0);
 			end_writes(fd, buf, options->bs);
 		} else {
@@ -130,10 +137,12 @@ void open_run(const struct options *options, struct outcome *outcome)
 		}
 		if (close(fd))
 			fail("close");
-		if (i)
-			outcome->sample[outcome->samples++] = now_ns() - start;
+		/* The first one is for warming up */
+		if (!i)
+			continue;
+		outcome->sample[outcome->samples++] = now_ns() - start;
+		outcome->seconds += (double)outcome->sample[i - 1] / 1e9;
 	}
-	outcome->seconds = (double)(now_ns() - begin) / 1e9;
 	outcome->bytes = options->count * options->bs;
 	outcome->how = options->first ? "open+write+close" : "open+read+close";
 }
@@ -148,6 +157,7 @@ void open_run(const struct options *options, struct outcome *outcome)
  */
 void first_byte_run(const struct options *options, struct outcome *outcome)
 {
+	bool called = end_listens(options->device[0]);
 	uint8_t *buf = allocate(options->bs);
 	uint64_t i, start;
 	int fd;
@@ -158,7 +168,7 @@ void first_byte_run(const struct options *options, struct outcome *outcome)
 			port_wait("warm");
 			start = now_ns();
 			fd = end_open(options->device[0], O_RDWR);
-			poll(NULL, 0, (int)options->settle);
+			start += settle(options);
 			pattern_fill(buf, options->bs, i);
 			end_writes(fd, buf, options->bs);
 			memset(buf, 0, options->bs);
@@ -167,8 +177,11 @@ void first_byte_run(const struct options *options, struct outcome *outcome)
 			expect(outcome, options, buf, i);
 			outcome->seconds += (double)(now_ns() - start) / 1e9;
 		} else {
-			fd = end_open(options->device[0], O_RDWR);
+			/* Who is called has nothing to open before */
+			fd = called ? -1 : end_open(options->device[0], O_RDWR);
 			port_wait("warm");
+			if (called)
+				fd = end_open(options->device[0], O_RDWR);
 			end_reads(fd, buf, options->bs);
 			end_writes(fd, buf, options->bs);
 			drain(fd, buf, options->bs);

@@ -23,6 +23,7 @@ static const char usage[] =
 	"  duplex     both write and read at the same time\n"
 	"  sendfile   as bulk, but the first sends file= with sendfile(2)\n"
 	"  splice     as bulk, but the second moves what comes to file= with splice(2)\n"
+	"  floor      the first as in sendfile, the second as in splice, but to /dev/null\n"
 	"  echo       the first writes a message and reads it back, again and again\n"
 	"  exchange   both write a message, then read one, again and again\n"
 	"  open       the first opens, writes a byte and closes; the second reads to the end\n"
@@ -33,7 +34,8 @@ static const char usage[] =
 	"  port=      where the lab listens\n"
 	"  bs=, bytes=, warm=, count=   as k or M; bytes of a call or message, bytes to\n"
 	"             measure, bytes before that; messages or sessions to measure\n"
-	"  settle=    ms to wait between opening and the first byte of a session\n"
+	"  settle=    ms to wait between opening and the first byte of a session, which are\n"
+	"             not counted\n"
 	"  check=1    make and compare the data\n";
 
 static const struct {
@@ -44,6 +46,7 @@ static const struct {
 	{ "duplex", bulk_run },
 	{ "sendfile", sendfile_run },
 	{ "splice", splice_run },
+	{ "floor", floor_run },
 	{ "echo", echo_run },
 	{ "exchange", exchange_run },
 	{ "open", open_run },
@@ -162,6 +165,10 @@ int main(int argc, char **argv)
 		if (strcmp(workloads[i].name, options.workload))
 			continue;
 		port_open(options.port);
+		if (end_listens(options.device[0])) {
+			end_listen(options.device[0]);
+			port_wait("listening");
+		}
 		workloads[i].run(&options, &outcome);
 		port_say(&outcome);
 		return 0;

@@ -25,7 +25,7 @@
  * @bytes: bytes that are measured, per stream and direction
  * @warm: bytes that are transferred before
  * @count: messages that are measured, or times that the device is opened
- * @settle: ms between opening and the first byte
+ * @settle: ms between opening and the first byte of a session, not counted
  * @check: the data is made and compared
  */
 struct options {
@@ -71,6 +71,8 @@ void port_wait(const char *where);
 void port_say(const struct outcome *outcome);
 
 /* end.c */
+bool end_listens(const char *name);
+void end_listen(const char *name);
 int end_open(const char *name, int flags);
 void end_reads(int fd, void *buf, size_t len);
 void end_writes(int fd, const void *buf, size_t len);
@@ -82,6 +84,7 @@ uint64_t pattern_differs(const void *buf, size_t len, uint64_t at);
 /* The workloads: from the first open to the end of what is measured */
 void bulk_run(const struct options *options, struct outcome *outcome);
 void sendfile_run(const struct options *options, struct outcome *outcome);
+void floor_run(const struct options *options, struct outcome *outcome);
 void splice_run(const struct options *options, struct outcome *outcome);
 void echo_run(const struct options *options, struct outcome *outcome);
 void exchange_run(const struct options *options, struct outcome *outcome);

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Does everything that `compare` measures work with our driver, and arrive unharmed?
+
+Nothing here depends on how long anything takes."""
+
+import tempfile
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable
+
+from lab.errors import InfrastructureError, LabFailure
+
+from . import page, plot, report
+from .compare import Comparison
+from .peers import PEERS, Peer, State
+from .plan import BULK, PARTS, Item
+from .rig import Rig
+from .run import Workload, measure
+
+MIB = 2
+COUNT = 5
+# Ways through the network, on the hosts that are there
+NET_PEERS = tuple(replace(PEERS[name], driver="ours") for name in ("net", "net-socat"))
+
+
+def _small(workload: Workload) -> Workload:
+    """The same, of a size that takes no time."""
+    return Workload(workload.name, workload.title, workload.kind, workload.bs,
+                    MIB * workload.streams if workload.mib else 0,
+                    COUNT if workload.count else 0, workload.streams)
+
+
+def _check(sample: dict[str, Any], workload: Workload) -> None:
+    """The counters have seen what was moved."""
+    sides = (sample["first"], sample["second"])
+    if workload.mib and sample["bytes"] < workload.mib << 20:
+        raise LabFailure(f"{sample['bytes']} bytes were received, expected {workload.mib} MiB")
+    if workload.count and sample["messages"] != workload.count:
+        raise LabFailure(f"{sample['messages']} messages, expected {workload.count}")
+    for side in sides:
+        for key in ("instructions", "vcpu_s"):
+            if side[key] <= 0:
+                raise LabFailure(f"{key} is {side[key]}, expected more than 0")
+    if sample["first"]["frames"] <= 0:
+        raise LabFailure("no frame has left the first host")
+
+
+def _results(comparison: Comparison) -> None:
+    """Tables, plots and the page can be made of it."""
+    run = comparison.result()
+    text = report.text(run)
+    for workload in run["workloads"]:
+        if f"{workload['name']}: " not in text:
+            raise LabFailure(f"there is no table of {workload['name']}")
+    with tempfile.TemporaryDirectory() as directory:
+        plot.draw(run, Path(directory))
+        copy = Path(directory) / "page.rst"
+        copy.write_text(page.PAGE.read_text())
+        page.write(run, copy)
+        first = copy.read_text()
+        page.write(run, copy)
+        if copy.read_text() != first or f"kernel {run['kernel']}" not in first:
+            raise LabFailure("the page does not get the figures, or gets them twice")
+
+
+def smoke(say: Callable[[str], None]) -> int:
+    """KTAP on standard output; 0 if all is well."""
+    comparison = Comparison(1, say)
+    failed = 0
+    number = 0
+    items = [(part, item) for part, those in PARTS.items() for item in those]
+
+    def test(name: str, run: Callable[[], None]) -> None:
+        nonlocal number, failed
+        number += 1
+        began = time.monotonic()
+        word = "ok"
+        try:
+            run()
+        except InfrastructureError as error:
+            print(f"Bail out! {error}", flush=True)
+            raise
+        except Exception as error:  # a fault in what is tested, or in the test
+            why = str(error) if isinstance(error, LabFailure) else traceback.format_exc()
+            print("\n".join(f"# {line}" for line in why.splitlines()))
+            failed += 1
+            word = "not ok"
+        print(f"{word} {number} {name} # {time.monotonic() - began:.1f} s", flush=True)
+
+    print(f"KTAP version 1\n1..{len(items) + len(NET_PEERS) + 1}", flush=True)
+    with Rig(["ours"], net=True, doorbells="mapped", progress=say) as rig:
+        state: State = {}
+
+        def once(peer: Peer, workload: Workload) -> None:
+            peer.prepare(rig, state, workload.streams)
+            sample = measure(rig, peer, workload, check=True)
+            _check(sample, workload)
+            comparison.samples.append(sample | {"round": 0})
+
+        def each(part: str, item: Item) -> None:
+            small = _small(item.workload)
+            comparison.workloads.append(replace(item, workload=small).json(part))
+            for peer in (PEERS[name] for name in item.peers if PEERS[name].driver == "ours"):
+                once(peer, small)
+
+        for part, item in items:
+            test(f"{item.workload.name}_arrives_unharmed_and_is_counted",
+                 lambda part=part, item=item: each(part, item))
+        for peer in NET_PEERS:
+            test(f"{peer.name}_arrives_unharmed_and_is_counted",
+                 lambda peer=peer: once(peer, _small(BULK[1].workload)))
+        test("tables_plots_and_the_page_are_made_of_it", lambda: _results(comparison))
+    return 1 if failed else 0
