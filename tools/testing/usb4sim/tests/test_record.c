@@ -249,6 +249,40 @@ TEST(packets, "control packets are recorded at both hosts, with what they are ab
 	stop();
 }
 
+TEST(streams, "control messages of streams are dumped with all that they say")
+{
+	/* In and out HopID 9 and 10, flags ready and joined, name "backup" */
+	uint32_t dw[34] = {
+		[3] = 0x68af8ec1, 0xb744fe2d, 0x227012a7, 0xb465e365,
+		[8] = 1, [17] = 0x6b636162, 0x7075, [20] = 0x5e9, 0xac4, 0xa1fa, 0xbe7a,
+		[24] = 1 << 4 | 1 << 8, [25] = 10 << 16 | 9, [26] = 0x71, 1, 2, 3, 4,
+		[31] = 0x82, 0, 6,
+	};
+	/* All of it, one that is cut off, one of another type */
+	static const unsigned int words[] = { 34, 33, 34 }, types[] = { 1, 1, 2 };
+	struct packet packet;
+	unsigned int i;
+	char *text;
+
+	start();
+	record();
+	dw[1] = host[SIM_ALPHA].lane;
+	for (i = 0; i < 3; i++) {
+		dw[2] = words[i] - 3;
+		dw[7] = types[i];
+		ctl_send(&host[SIM_ALPHA], PDF_XDOMAIN_REQ, dw, words[i]);
+		ctl_wait(&host[SIM_BETA], PDF_XDOMAIN_REQ, &packet);
+	}
+	parse();
+	text = dump("");
+	check_dump(text, "beta < xdomain request route 1 stream: status of \"backup\" seq 5e9 ");
+	check_dump(text, " seq 5e9 ack ac4 tunnels a1fa be7a HopIDs in 9 out 10 tx 71 ");
+	check_dump(text, " tx 71 4294967298 wants 12884901892 rx 82 6 ready|joined\n");
+	check_dump(text, "beta < xdomain request route 1 stream: 1\n");
+	check_dump(text, "beta < xdomain request route 1 stream: 2\n");
+	stop();
+}
+
 TEST(scripted, "what scripted hosts send and receive is recorded, too")
 {
 	struct sim_config config = { .scripted = { [SIM_BETA] = true } };
@@ -266,6 +300,12 @@ TEST(scripted, "what scripted hosts send and receive is recorded, too")
 	stream_start(a);
 	faults_run(&sim, "script beta frame 9 1 2 aabb");
 	ring_recv(&a->rx, &frame);
+	faults_run(&sim,
+		   "script beta frame 9 1 3 545342430100000005000000020000000910000000000000");
+	ring_recv(&a->rx, &frame);
+	faults_run(&sim,
+		   "script beta frame 9 1 3 544253430100000005000000020000000910000000000000");
+	ring_recv(&a->rx, &frame);
 	faults_run(&sim, "script beta frame 9 1 7 aabb");
 	faults_run(&sim, "script beta frame 23 1 2 aabb flow=ignore");
 	faults_run(&sim, "script beta accept 9 keep");
@@ -278,6 +318,8 @@ TEST(scripted, "what scripted hosts send and receive is recorded, too")
 	text = dump("");
 	check_dump(text, "beta > xdomain request route 1 discovery: properties changed request\n");
 	check_dump(text, "beta:1 > alpha:1 frame HopID 9 start 1 end 2 DATA 2 bytes\n");
+	check_dump(text, "end 3 CLOSE 24 bytes\n");
+	check_dump(text, "end 3 CLOSE 24 bytes: session 5, 2 frames, 4105 bytes, aborted\n");
 	check_dump(text, "beta:1 > alpha:1 frame HopID 9 start 1 end 7 2 bytes [refused]\n");
 	check_dump(text, "beta:1 > alpha:1 frame HopID 23 start 1 end 2 DATA 2 bytes [lost]\n");
 	check_dump(text, "alpha:1 > beta:1 frame HopID 9 start 1 end 2 DATA 77 bytes\n");
