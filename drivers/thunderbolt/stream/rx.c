@@ -10,7 +10,6 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/ktime.h>
-#include <linux/poll.h>
 #include <linux/sched/signal.h>
 
 #include "stream.h"
@@ -339,7 +338,8 @@ static unsigned int tbstream_rx_todo(struct tbstream_rx *rx)
 static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before,
 			     unsigned int todo)
 {
-	wake_up_poll(&tunnel->rx.wait, EPOLLIN | EPOLLRDNORM);
+	/* Without a key: it may be the end, and who waits for nothing else has to see that */
+	wake_up(&tunnel->rx.wait);
 
 	if (tunnel->control) {
 		if (todo & TBSTREAM_TELL)
