@@ -443,6 +443,9 @@ static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (!iov_iter_count(from))
 		return 0;
+	/* What is written can be queued without waiting, but not confirmed */
+	if ((iocb->ki_flags & IOCB_NOWAIT) && iocb_is_dsync(iocb))
+		return -EAGAIN;
 	if (nonblock) {
 		if (!mutex_trylock(&tx->mutex))
 			return -EAGAIN;
@@ -677,8 +680,11 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 	__poll_t mask = 0;
 	int state;
 
-	poll_wait(filp, &tunnel->rx.wait, table);
-	poll_wait(filp, &tunnel->tx.wait, table);
+	/* What concerns everybody is told to both. io_uring is quicker with one. */
+	if (file->party.reads)
+		poll_wait(filp, &tunnel->rx.wait, table);
+	if (file->party.writes)
+		poll_wait(filp, &tunnel->tx.wait, table);
 
 	if (file->party.reads) {
 		state = tbstream_read_state_locked(file);

@@ -22,6 +22,8 @@
  *   duplex=WRITE,READ[:SIZES]	both at the same time
  *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
  *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
+ *   uring		from here on write, write1, read, read1, duplex and poll use io_uring
+ *   workers		how many threads the kernel has made for it
  *   fsync  fdatasync  fionread  lseek  close
  *   splice-in=BYTES[:SIZE,...]	from a pipe that was written with such sizes into the device
  *   vmsplice-in=BYTES[:SIZE,...]	the same with our memory in the pipe
@@ -64,6 +66,7 @@
 #include <unistd.h>
 
 #include "pattern.h"
+#include "uring.h"
 
 #define SIZES_MAX	32
 #define BUFFER_SIZE	(4u << 20)
@@ -100,6 +103,7 @@ static int device = -1;
 static uint64_t seed = 1;
 static struct flow incoming, outgoing;
 static bool failed;
+static bool through_uring;
 
 /* --- Arguments ------------------------------------------------------------ */
 
@@ -212,6 +216,16 @@ static void step_open(const char *argument, struct result *result)
 		result->error = errno;
 }
 
+static ssize_t device_write(const void *buffer, size_t size)
+{
+	return through_uring ? uring_write(device, buffer, size) : write(device, buffer, size);
+}
+
+static ssize_t device_read(void *buffer, size_t size)
+{
+	return through_uring ? uring_read(device, buffer, size) : read(device, buffer, size);
+}
+
 static void write_bytes(unsigned long long total, struct result *result)
 {
 	while ((unsigned long long)result->moved < total) {
@@ -221,7 +235,7 @@ static void write_bytes(unsigned long long total, struct result *result)
 		if (size > total - result->moved)
 			size = total - result->moved;
 		pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
-		written = write(device, outgoing.buffer, size);
+		written = device_write(outgoing.buffer, size);
 		result->calls++;
 		if (written < 0) {
 			result->error = errno;
@@ -251,7 +265,7 @@ static void write_once(const char *argument, int flags, struct result *result)
 		usage("size too large", argument);
 	pattern_fill(outgoing.buffer, size, seed, outgoing.offset);
 	written = flags ? pwritev2(device, &vector, 1, -1, flags) :
-			  write(device, outgoing.buffer, size);
+			  device_write(outgoing.buffer, size);
 	result->calls = 1;
 	if (written < 0) {
 		result->error = errno;
@@ -294,7 +308,7 @@ static void check_incoming(size_t length, struct result *result)
 /* One call; true when more may be read */
 static bool read_some(size_t size, struct result *result)
 {
-	ssize_t count = read(device, incoming.buffer, size);
+	ssize_t count = device_read(incoming.buffer, size);
 
 	result->calls++;
 	if (count < 0)
@@ -351,7 +365,7 @@ static void read_once(const char *argument, int flags, struct result *result)
 	if (size > BUFFER_SIZE)
 		usage("size too large", argument);
 	count = flags ? preadv2(device, &vector, 1, -1, flags) :
-			read(device, incoming.buffer, size);
+			device_read(incoming.buffer, size);
 	result->calls = 1;
 	if (count < 0)
 		result->error = errno;
@@ -498,7 +512,14 @@ static void step_poll(const char *argument, struct result *result)
 			if (!strcmp(word, poll_names[i].name))
 				entry.events |= poll_names[i].flag;
 	}
-	result->moved = poll(&entry, 1, timeout);
+	if (through_uring) {
+		int came = uring_poll(device, entry.events, timeout);
+
+		result->moved = came > 0 ? 1 : came;
+		entry.revents = came;
+	} else {
+		result->moved = poll(&entry, 1, timeout);
+	}
 	if (result->moved < 0) {
 		result->error = errno;
 		return;
@@ -513,6 +534,19 @@ static void step_poll(const char *argument, struct result *result)
 					   poll_names[i].name);
 	}
 	snprintf(result->extra + length, sizeof(result->extra) - length, "]");
+}
+
+static void step_uring(const char *argument, struct result *result)
+{
+	(void)argument;
+	(void)result;
+	through_uring = true;
+}
+
+static void step_workers(const char *argument, struct result *result)
+{
+	(void)argument;
+	result->moved = uring_workers();
 }
 
 static void step_fsync(const char *argument, struct result *result)
@@ -1057,6 +1091,8 @@ static const struct {
 	{ "duplex", step_duplex },
 	{ "records", step_records },
 	{ "poll", step_poll },
+	{ "uring", step_uring },
+	{ "workers", step_workers },
 	{ "fsync", step_fsync },
 	{ "fdatasync", step_fdatasync },
 	{ "fionread", step_fionread },
