@@ -7,11 +7,11 @@ from .errors import (CommandFailed, CommandTimeout, ConditionTimeout,
                      HealthFailure, InfrastructureError, LabFailure, SkipTest)
 from .faults import Frames, Packets
 from .lab import Cable, HostSpec, Lab
-from .runner import lab_config
+from .runner import full_only, lab_config
 from .scripted import ScriptedHost
 from .table import Table
 
 __all__ = ["Cable", "CommandFailed", "CommandTimeout", "ConditionTimeout",
            "Deadline", "Frames", "HealthFailure", "HostSpec", "InfrastructureError",
            "Lab", "LabFailure", "Packets", "ScriptedHost", "SkipTest", "Table",
-           "lab_config", "xdomain"]
+           "full_only", "lab_config", "xdomain"]

@@ -4,8 +4,8 @@
 A test file has functions test_*(lab). What lab they need stands in the
 file's LAB (keyword arguments of Lab) or LABS (a name for each of several
 such sets: every test runs in each), or on the function by @lab_config. A function
-with the attribute full_only runs with --full only. A file's summary() is asked for
-what to print in the end."""
+marked @full_only runs with --full only. A file's summary() is asked for what to print
+in the end."""
 
 import fnmatch
 import importlib.util
@@ -32,6 +32,12 @@ def lab_config(**config: Any) -> Callable[[TestFunction], TestFunction]:
         setattr(function, "lab_config", config)
         return function
     return mark
+
+
+def full_only(function: TestFunction) -> TestFunction:
+    """Decorator: this test takes long, so it runs with --full, or under its whole name."""
+    setattr(function, "full_only", True)
+    return function
 
 
 @dataclass

@@ -12,7 +12,7 @@ session works. Rows, columns and sizes are in matrix/cases.py.
 
 import random
 
-from lab import Lab, LabFailure, lab_config
+from lab import Lab, LabFailure, full_only, lab_config
 from tests.matrix.cases import (BREAKING, FAULTS, HARMLESS, INTERRUPT_FAULTS, PLACES, SEED, SIDES,
                                 Case, every_case, is_reduced)
 from tests.matrix.inject import HOPID, inject
@@ -129,7 +129,8 @@ def _define(case: Case) -> None:
             raise LabFailure(f"TBLAB_SEED={SEED} {case.plan()}\n{error}") from error
 
     test.__doc__ = f"The property of all cases holds for {case.name}."
-    setattr(test, "full_only", not is_reduced(case))
+    if not is_reduced(case):
+        full_only(test)
     if case.fault in INTERRUPT_FAULTS and case.variant == 2:
         lab_config(**AMD)(test)
     globals()[f"test_{case.name}"] = test
