@@ -14,6 +14,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/build_bug.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/random.h>
@@ -41,6 +42,8 @@
  * shares, discovery among them.
  */
 #define TBSTREAM_BURST		16
+/* Each stream has its turn in a burst, and somebody who asks for another one */
+static_assert(TBSTREAM_BURST > TBSTREAM_MAX_STREAMS);
 #define TBSTREAM_BURST_TIME	msecs_to_jiffies(10)
 
 static bool count_frames = true;
@@ -173,7 +176,7 @@ static bool tbstream_control_post(struct tbstream_peer *peer,
 	uuid_copy(&message->from, xd->local_uuid);
 	uuid_copy(&message->to, xd->remote_uuid);
 	size = tbstream_message_pack(message, tbstream_control_buffer);
-	peer->burst++;
+	peer->burst.sent++;
 	return !tb_xdomain_response(xd, tbstream_control_buffer, size,
 				    TB_CFG_PKG_XDOMAIN_REQ);
 }
@@ -489,12 +492,8 @@ static unsigned long tbstream_control_serve(struct tbstream *stream)
 /* Has the peer been sent enough for now? Returns for how long, in jiffies. */
 static unsigned long tbstream_control_rest(struct tbstream_peer *peer)
 {
-	if (time_after_eq(jiffies, peer->burst_end)) {
-		peer->burst = 0;
-		peer->burst_end = jiffies + TBSTREAM_BURST_TIME;
-	}
-	return peer->burst < TBSTREAM_BURST ? 0 :
-	       max_t(long, peer->burst_end - jiffies, 1);
+	return tbstream_burst_rest(&peer->burst, TBSTREAM_BURST, TBSTREAM_BURST_TIME,
+				   jiffies);
 }
 
 static void tbstream_control_work(struct work_struct *work)
@@ -517,8 +516,11 @@ static void tbstream_control_work(struct work_struct *work)
 		if (next && (!again || next < again))
 			again = next;
 	}
-	if (!tbstream_control_rest(peer))
+	next = tbstream_control_rest(peer);
+	if (!next)
 		tbstream_control_answer_stranger(peer);
+	else if (READ_ONCE(peer->strange) && (!again || next < again))
+		again = next;
 	/* An earlier appointment that was made meanwhile stands */
 	if (again)
 		queue_delayed_work(tbstream_wq, &peer->control, again);
@@ -825,7 +827,6 @@ void tbstream_control_add_peer(struct tbstream_peer *peer)
 	INIT_LIST_HEAD(&peer->endpoints);
 	INIT_DELAYED_WORK(&peer->control, tbstream_control_work);
 	INIT_DELAYED_WORK(&peer->pulse, tbstream_control_pulse);
-	peer->burst_end = jiffies;
 
 	spin_lock(&tbstream_control_lock);
 	list_add_tail(&peer->control_list, &tbstream_control_peers);

@@ -141,6 +141,30 @@ void tbstream_link_stamp(struct tbstream_link *link, bool ask,
 	link->owes = false;
 }
 
+/* --- How much may be said -------------------------------------------------- */
+
+/**
+ * tbstream_burst_rest() - Has enough been sent for now?
+ * @burst: Burst; the caller counts what it sends in @burst->sent
+ * @limit: Messages that may be sent in one burst
+ * @length: How long a burst lasts, from its first look
+ * @now: Present time
+ *
+ * Return: for how long nothing may be sent, 0 if something may.
+ */
+unsigned long tbstream_burst_rest(struct tbstream_burst *burst, unsigned int limit,
+				  unsigned long length, unsigned long now)
+{
+	long left = burst->end - now;
+
+	/* Also where the clock has come around since the last burst */
+	if (left <= 0 || left > (long)length) {
+		burst->sent = 0;
+		burst->end = now + length;
+	}
+	return burst->sent < limit ? 0 : burst->end - now;
+}
+
 /* --- On the wire ---------------------------------------------------------- */
 
 static void tbstream_put_u64(u32 *dwords, u64 value)

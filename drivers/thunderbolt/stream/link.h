@@ -91,6 +91,21 @@ enum tbstream_heard {
 	TBSTREAM_HEARD_REPLACED,
 };
 
+/**
+ * struct tbstream_burst - How many messages were sent in a short time
+ * @sent: Messages sent in the present burst
+ * @end: Time at which it ends
+ *
+ * Times are in any unit that runs on and wraps around, such as jiffies.
+ */
+struct tbstream_burst {
+	unsigned int sent;
+	unsigned long end;
+};
+
+unsigned long tbstream_burst_rest(struct tbstream_burst *burst, unsigned int limit,
+				  unsigned long length, unsigned long now);
+
 void tbstream_link_init(struct tbstream_link *link, u32 epoch, u32 seq);
 void tbstream_link_tunnel(struct tbstream_link *link, u32 tunnel);
 void tbstream_link_tell(struct tbstream_link *link);

@@ -165,8 +165,7 @@ struct tbstream_advert {
  * @control: Hears, answers and repeats control messages
  * @pulse: Asks now and then whether the peer still answers
  * @quiet: Nothing is sent or heard while the machine sleeps. P: tbstream_lock
- * @burst: Messages sent in the present burst. P: tbstream_lock
- * @burst_end: jiffies when it ends. P: tbstream_lock
+ * @burst: Messages sent lately, in jiffies. P: tbstream_lock
  */
 struct tbstream_peer {
 	struct kref kref;
@@ -187,8 +186,7 @@ struct tbstream_peer {
 	struct delayed_work control;
 	struct delayed_work pulse;
 	bool quiet;
-	unsigned int burst;
-	unsigned long burst_end;
+	struct tbstream_burst burst;
 };
 
 /**

@@ -280,6 +280,60 @@ static void a_message_says_who_sends_it_and_what_was_heard(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stamp(&link, false).report.flags, 0);
 }
 
+/* --- How much may be said -------------------------------------------------- */
+
+#define LIMIT	3
+#define LENGTH	10
+
+static unsigned long rest(struct tbstream_burst *burst, unsigned long now)
+{
+	return tbstream_burst_rest(burst, LIMIT, LENGTH, now);
+}
+
+static void a_burst_has_so_many_messages(struct kunit *test)
+{
+	struct tbstream_burst burst = {};
+
+	for (; burst.sent < LIMIT; burst.sent++)
+		KUNIT_EXPECT_EQ(test, rest(&burst, 1000 + burst.sent), 0);
+	KUNIT_EXPECT_EQ(test, rest(&burst, 1000 + LIMIT), LENGTH - LIMIT);
+	KUNIT_EXPECT_EQ(test, rest(&burst, 1000 + LENGTH - 1), 1);
+}
+
+static void the_next_burst_begins_when_the_last_is_over(struct kunit *test)
+{
+	struct tbstream_burst burst = {};
+
+	rest(&burst, 1000);
+	burst.sent = LIMIT;
+	KUNIT_EXPECT_EQ(test, rest(&burst, 1000 + LENGTH), 0);
+	KUNIT_EXPECT_EQ(test, burst.sent, 0);
+	burst.sent = LIMIT;
+	KUNIT_EXPECT_EQ(test, rest(&burst, 1000 + LENGTH), LENGTH);
+}
+
+static void bursts_do_not_mind_where_the_clock_begins_or_wraps(struct kunit *test)
+{
+	static const unsigned long begins[] = {
+		0, 1, LONG_MAX, ULONG_MAX - LENGTH / 2, ULONG_MAX,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(begins); i++) {
+		struct tbstream_burst fresh = {};
+		struct tbstream_burst burst = { .sent = LIMIT, .end = begins[i] };
+
+		KUNIT_EXPECT_EQ(test, rest(&fresh, begins[i]), 0);
+		KUNIT_EXPECT_EQ(test, rest(&burst, begins[i]), 0);
+		burst.sent = LIMIT;
+		KUNIT_EXPECT_EQ(test, rest(&burst, begins[i] + 1), LENGTH - 1);
+		/* So long without any that its end seems to be to come */
+		KUNIT_EXPECT_EQ(test, rest(&burst, burst.end + LONG_MAX + 2), 0);
+		burst.sent = LIMIT;
+		KUNIT_EXPECT_GT(test, rest(&burst, burst.end - 1), 0);
+	}
+}
+
 /* --- On the wire ---------------------------------------------------------- */
 
 static const struct tbstream_message example = {
@@ -474,6 +528,9 @@ static struct kunit_case link_cases[] = {
 	KUNIT_CASE(a_close_on_the_wire_is_what_the_document_says),
 	KUNIT_CASE(a_close_is_read_as_it_was_written),
 	KUNIT_CASE(a_close_of_another_driver_says_nothing),
+	KUNIT_CASE(a_burst_has_so_many_messages),
+	KUNIT_CASE(the_next_burst_begins_when_the_last_is_over),
+	KUNIT_CASE(bursts_do_not_mind_where_the_clock_begins_or_wraps),
 	{}
 };
 
