@@ -15,10 +15,13 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/build_bug.h>
+#include <linux/cpu.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "stream.h"
 #include "trace.h"
@@ -56,9 +59,13 @@ static DEFINE_SPINLOCK(tbstream_control_lock);
 static LIST_HEAD(tbstream_control_peers);
 /*
  * The message being sent. The core looks at it for a moment longer than the call
- * that sends it lasts, so it is not on a stack. P: tbstream_lock
+ * that sends it lasts, so it is neither on a stack nor part of the module, see
+ * tbstream_control_exit(). P: tbstream_lock
  */
-static u32 tbstream_control_buffer[TBSTREAM_MESSAGE_DWORDS];
+static struct {
+	struct rcu_head rcu;
+	u32 dwords[TBSTREAM_MESSAGE_DWORDS];
+} *tbstream_control_buffer;
 
 /* --- Receiving ------------------------------------------------------------ */
 
@@ -175,9 +182,9 @@ static bool tbstream_control_post(struct tbstream_peer *peer,
 	message->route = xd->route;
 	uuid_copy(&message->from, xd->local_uuid);
 	uuid_copy(&message->to, xd->remote_uuid);
-	size = tbstream_message_pack(message, tbstream_control_buffer);
+	size = tbstream_message_pack(message, tbstream_control_buffer->dwords);
 	peer->burst.sent++;
-	return !tb_xdomain_response(xd, tbstream_control_buffer, size,
+	return !tb_xdomain_response(xd, tbstream_control_buffer->dwords, size,
 				    TB_CFG_PKG_XDOMAIN_REQ);
 }
 
@@ -870,17 +877,49 @@ void tbstream_control_be_quiet(struct tbstream_peer *peer)
  */
 int tbstream_control_init(void)
 {
-	return tb_register_protocol_handler(&tbstream_control_handler);
+	int ret;
+
+	tbstream_control_buffer = kzalloc(sizeof(*tbstream_control_buffer),
+					  GFP_KERNEL);
+	if (!tbstream_control_buffer)
+		return -ENOMEM;
+	ret = tb_register_protocol_handler(&tbstream_control_handler);
+	if (ret)
+		kfree(tbstream_control_buffer);
+	return ret;
 }
+
+static void tbstream_control_pass(struct work_struct *work)
+{
+}
+
+static DECLARE_WORK(tbstream_control_passage, tbstream_control_pass);
 
 /**
  * tbstream_control_exit() - Undo tbstream_control_init()
  *
  * The core does not wait for a handler that it has begun to call. Between its look at
  * the list and the end of our handler nothing sleeps.
+ *
+ * Nor does it say when it is done with the last message: until work of its own, on the
+ * system's workqueue of some processor, has taken that off a list, it compares every
+ * packet that comes with it. When later work on all processors has run, that work has
+ * begun, and all that it may still wait for is the mutex of that list. The memory
+ * outlives even that, because who compares holds the mutex only for the comparison,
+ * which is shorter than a grace period.
  */
 void tbstream_control_exit(void)
 {
+	int cpu;
+
 	tb_unregister_protocol_handler(&tbstream_control_handler);
 	synchronize_rcu_tasks();
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		schedule_work_on(cpu, &tbstream_control_passage);
+		flush_work(&tbstream_control_passage);
+	}
+	cpus_read_unlock();
+	kfree_rcu(tbstream_control_buffer, rcu);
 }
