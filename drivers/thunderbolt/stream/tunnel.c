@@ -386,6 +386,25 @@ static void tbstream_tunnel_drained(struct tbstream_tunnel *tunnel)
 	wake_up_all(&tunnel->stream->wait);
 }
 
+/* Has it waited long enough? Until then, look again in time */
+static bool tbstream_tunnel_expired(struct tbstream_tunnel *tunnel, bool undelivered)
+{
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!tunnel->patience || time_before(jiffies, tunnel->deadline)) {
+		tbstream_tunnel_check(tunnel, tunnel->patience ?
+				      min_t(unsigned long, TBSTREAM_TICK_TIME,
+					    tunnel->deadline - jiffies) :
+				      TBSTREAM_TICK_TIME);
+		return false;
+	}
+	if (undelivered)
+		pr_notice_ratelimited("%s: the peer took nothing for %u ms, giving up what was written to it\n",
+				      dev_name(&tunnel->stream->dev),
+				      jiffies_to_msecs(tunnel->patience));
+	return true;
+}
+
 static void tbstream_tunnel_drain(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_plain *session = &tunnel->plain;
@@ -415,18 +434,8 @@ static void tbstream_tunnel_drain(struct tbstream_tunnel *tunnel)
 		tunnel->drained = done;
 		tunnel->deadline = jiffies + tunnel->patience;
 	}
-	if (tunnel->patience && time_after_eq(jiffies, tunnel->deadline)) {
-		if (!out && tunnel->patience > TBSTREAM_BRIEF_TIME)
-			pr_notice_ratelimited("%s: the peer took nothing for %u ms, giving up what was written to it\n",
-					      dev_name(&tunnel->stream->dev),
-					      jiffies_to_msecs(tunnel->patience));
+	if (tbstream_tunnel_expired(tunnel, !out && tunnel->patience > TBSTREAM_BRIEF_TIME))
 		tbstream_tunnel_drained(tunnel);
-		return;
-	}
-	tbstream_tunnel_check(tunnel, tunnel->patience ?
-			      min_t(unsigned long, TBSTREAM_TICK_TIME,
-				    tunnel->deadline - jiffies) :
-			      TBSTREAM_TICK_TIME);
 }
 
 /* A tunnel to a peer that confirms, and that nobody here has open */
@@ -444,18 +453,8 @@ static void tbstream_tunnel_linger(struct tbstream_tunnel *tunnel)
 		tunnel->drained = progress;
 		tunnel->deadline = jiffies + tunnel->patience;
 	}
-	if (tunnel->patience && time_after_eq(jiffies, tunnel->deadline)) {
-		if (tbstream_tx_unconfirmed(tunnel))
-			pr_notice_ratelimited("%s: the peer took nothing for %u ms, giving up what was written to it\n",
-					      dev_name(&tunnel->stream->dev),
-					      jiffies_to_msecs(tunnel->patience));
+	if (tbstream_tunnel_expired(tunnel, tbstream_tx_unconfirmed(tunnel)))
 		tbstream_tunnel_end(tunnel, 0);
-		return;
-	}
-	tbstream_tunnel_check(tunnel, tunnel->patience ?
-			      min_t(unsigned long, TBSTREAM_TICK_TIME,
-				    tunnel->deadline - jiffies) :
-			      TBSTREAM_TICK_TIME);
 }
 
 /* A controller that has died neither interrupts nor reports an unplugged cable */
