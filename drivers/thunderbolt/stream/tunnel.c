@@ -756,6 +756,8 @@ void tbstream_tunnels_remove(struct tbstream_peer *peer)
  * tbstream_tunnels_shutdown() - The machine goes down: stop all DMA
  * @peer: Peer
  *
+ * The other host is told now: the work that does so otherwise may not come to run.
+ *
  * Context: Process context, without tbstream_lock; called by shutdown().
  */
 void tbstream_tunnels_shutdown(struct tbstream_peer *peer)
@@ -765,6 +767,8 @@ void tbstream_tunnels_shutdown(struct tbstream_peer *peer)
 	while ((tunnel = tbstream_tunnels_first(peer, tbstream_tunnel_running))) {
 		mutex_lock(&tbstream_lock);
 		tbstream_tunnel_end(tunnel, -ENXIO);
+		if (tunnel->stream->peer == peer)
+			tbstream_control_send_now(tunnel->stream);
 		mutex_unlock(&tbstream_lock);
 		tbstream_tunnel_quiesce(tunnel);
 		tbstream_tunnel_put(tunnel);

@@ -260,6 +260,18 @@ class Host:
         if result.code:
             raise CommandFailed(str(result))
 
+    def reboot(self, timeout: float = 90) -> None:
+        """Restart the kernel, as `reboot -f` does: its drivers are told, its
+        processes are not. No driver of the lab is loaded then; see Lab.reboot()."""
+        trigger = f"reboot-{self.name}"
+        # The agent shall have answered before it is gone.
+        self.start(f"until [ -e /lab/{trigger} ]; do sleep 0.05; done; exec busybox reboot -f")
+        (self._share / trigger).touch()
+        self.machine.wait_ready(timeout)
+        (self._share / trigger).unlink()
+        self.processes.clear()
+        self.slept = False
+
     def dmesg(self) -> str:
         """Kernel messages since boot, from the serial console."""
         return self.console.text()

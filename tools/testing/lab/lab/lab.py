@@ -164,7 +164,8 @@ class Lab:
         deadline.measured_boot(slowest)
         self._progress(f"booted in {slowest:.1f} s")
         if self._sim is not None:
-            self._load(modules)
+            self._modules = modules
+            self._load(self.hosts)
         if self._patient is not None:
             self._patient.wait_ready()
         self.start_seconds = time.monotonic() - self._began
@@ -230,12 +231,13 @@ class Lab:
         self.scripted = [ScriptedHost(name, self._sim.command) for name in self._scripted_names]
         self.cables = [CableHandle(self._sim, number) for number in range(len(cables))]
 
-    def _load(self, modules: dict[str, Path]) -> None:
+    def _load(self, hosts: Sequence[Host]) -> None:
         self._progress("load the Thunderbolt drivers and wait until the hosts see each other")
         # All at once: a driver that starts resets its router, which the other
         # side sees as an unplugged cable.
-        loads = [host.load_modules(modules.get(host.kernel) if host.driver == "ours" else None)
-                 for host in self.hosts]
+        loads = [host.load_modules(self._modules.get(host.kernel) if host.driver == "ours"
+                                   else None)
+                 for host in hosts]
         for load in loads:
             result = load.wait(60)
             if result.code:
@@ -262,6 +264,11 @@ class Lab:
                 self.health_check()
         finally:
             self._stack.close()
+
+    def reboot(self, host: Host) -> None:
+        """Restart a host's kernel; then it is as at the start of the lab."""
+        host.reboot()
+        self._load([host])
 
     # Between tests ----------------------------------------------------
 
