@@ -1,107 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: a peer that says and sends whatever it likes.
 
-Alpha is the victim. Mallory, at its first port, is a scripted host; beta, at
-its second one, is a good peer, with which everything must go on. What the
-Thunderbolt core itself does not survive is left out: a block of one word, and
-directories that contain themselves more than once.
+Who is who stands in hostile.py. What the Thunderbolt core itself does not survive
+is left out: a block of one word, and directories that contain themselves more than
+once.
 """
 
-import base64
 import random
-import time
-from typing import Callable, Sequence
+from typing import Callable
 
-from lab import Cable, Deadline, HostSpec, Lab, ScriptedHost, xdomain
-from lab.host import SYSFS, Host, Process
-from lab.xdomain import (DISCOVERY, Data, Directory, Entry, Text, Value, host_properties, packet,
-                         property_block, stream, stream_service)
-from tests.streams import Stream, prepare, transfer, tunnels_balance
+from lab import Lab, ScriptedHost, xdomain
+from lab.host import SYSFS
+from lab.xdomain import (DISCOVERY, Data, Directory, Entry, Property, Text, Value,
+                         host_properties, packet, property_block, stream, stream_service)
+from tests import hostile
+from tests.hostile import (HOPID, MALLORY, all_is_well, good_peer_works, got, hostile_stream,
+                           parties, peer, publish, start_reader, wait_read)
+from tests.streams import Stream
 
-LAB = {"hosts": (HostSpec("alpha"), HostSpec("beta"), HostSpec("mallory", scripted=True)),
-       "cables": (Cable("alpha:1", "mallory:1"), Cable("alpha:3", "beta:1")),
-       "profile": "intel", "driver": "ours"}
+LAB = hostile.LAB
 
-MALLORY, BETA = "0-1", "0-3"            # as alpha sees them
-HOPID = 10
 START, DATA, CLOSE = 1, 2, 3            # PDFs
 UNKNOWN_PROTOCOL = "11111111-2222-3333-4444-555555555555"
-
-
-# Helpers --------------------------------------------------------------
-
-def parties(lab: Lab) -> tuple[Host, ScriptedHost]:
-    """Victim and attacker."""
-    alpha, _ = prepare(lab)
-    return alpha, lab.scripted[0]
-
-
-def peer(alpha: Host, xdomain_name: str) -> str:
-    """UUID of a peer; None of alpha's peers is the first one for a test."""
-    alpha.wait_until(f"test -e {SYSFS}/{xdomain_name}/unique_id", 30, f"{xdomain_name} is there")
-    return alpha.read_file(f"{SYSFS}/{xdomain_name}/unique_id").strip()
-
-
-def good_peer_works(lab: Lab) -> None:
-    """Both directions of a stream with beta; nothing stays behind."""
-    alpha, beta = lab.hosts
-    streams = (Stream(alpha, "good", peer(alpha, BETA)), Stream(beta, "good"))
-    for one in streams:
-        one.set(in_hopid=9, out_hopid=9)
-    transfer(streams)
-    for one in streams:
-        one.remove_all()
-
-
-def wait_read(mallory: ScriptedHost) -> None:
-    """Until the victim reads the properties again. After a failure the core
-    does so only when its peer asks for something."""
-    before = mallory.status()["asked"]
-    deadline = Deadline(20)
-    while mallory.status()["asked"] == before:
-        assert not deadline.expired, "expected the victim to read the properties again"
-        mallory.send_packet(packet(DISCOVERY, xdomain.UUID_REQUEST))
-        mallory.changed()
-        time.sleep(0.3)
-
-
-def publish(alpha: Host, mallory: ScriptedHost, block: Sequence[int],
-            length: int | None = None) -> None:
-    """Offer properties, and wait until the victim has begun to read them."""
-    mallory.set_properties(block, length=length, notify=False)
-    wait_read(mallory)
-    alpha.run("true")
-
-
-def hostile_stream(alpha: Host, mallory: ScriptedHost, name: str = "evil") -> Stream:
-    """A stream to mallory that can be opened, with the same HopID both ways."""
-    stream_ = Stream(alpha, name, peer(alpha, MALLORY)).set(in_hopid=HOPID, out_hopid=HOPID)
-    publish(alpha, mallory, host_properties(stream_service(stream(name.encode(), HOPID, HOPID))))
-    stream_.wait_state("closed", 20)
-    return stream_
-
-
-def start_reader(alpha: Host, stream_: Stream) -> Process:
-    """Read to the end or to an error; what waits already may be such an end."""
-    reader = alpha.start(f"rm -f /tmp/got; exec cat {stream_.device} > /tmp/got")
-    alpha.wait_until(f"! test -e /proc/{reader.pid} ||"
-                     f" ls -l /proc/{reader.pid}/fd | grep -q {stream_.device}", 20,
-                     "the reader has the device open")
-    return reader
-
-
-def got(alpha: Host) -> bytes:
-    """What the reader has read."""
-    return base64.b64decode(alpha.run("base64 /tmp/got").stdout)
-
-
-def all_is_well(lab: Lab, *streams: Stream) -> None:
-    """What holds after every attack: the victim lives, nothing is left of the
-    stream that was attacked, and the good peer's works."""
-    for one in streams:
-        one.remove_all()
-    tunnels_balance(lab.hosts[0])
-    good_peer_works(lab)
 
 
 # Properties -----------------------------------------------------------
@@ -196,33 +116,33 @@ def test_properties_that_change(lab: Lab) -> None:
     all_is_well(lab, evil)
 
 
-def _contradictions() -> dict[str, list]:
-    """What follows the four standard numbers of the service "stream"."""
-    def evil(*entries) -> Directory:
-        return Directory(b"evil", entries)
+def _contradictions(key: bytes, hopid: int) -> list[list[Property]]:
+    """What mallory may say of a stream with this name, which would be good with this
+    HopID: each is what follows the four standard numbers of the service "stream"."""
+    def it(*entries: Property) -> Directory:
+        return Directory(key, entries)
 
-    both = (Value(b"inhopid", HOPID), Value(b"outhopid", HOPID))
-    cases = {
-        "no stream": [],
-        "no HopIDs": [evil()],
-        "one HopID": [evil(Value(b"inhopid", HOPID))],
-        "texts": [evil(Text(b"inhopid", b"10"), Text(b"outhopid", b"10"))],
-        "data": [evil(Data(b"inhopid", (10,)), Data(b"outhopid", (10,)))],
-        "directories": [evil(Directory(b"inhopid", both), Directory(b"outhopid", both))],
-        "twice in one": [evil(*both, Value(b"inhopid", 15), Value(b"outhopid", 16))],
-        "two of a name": [evil(*both), evil(Value(b"inhopid", 15), Value(b"outhopid", 16))],
-        "no directory": [Value(b"evil", 10)],
-        "for a host of no bytes": [evil(*both, Data(b"tbspeer", (1,)))],
-        "for another host": [evil(*both, Data(b"tbspeer", (1, 2, 3, 4)))],
-        "for a number": [evil(*both, Value(b"tbspeer", 5))],
-        "chosen in all ways": [evil(*both, Value(b"tbsauto", 0xffffffff))],
-        "names that are none": [stream(name, 11, 11) for name in
-                                (b"", b"\1\2\3", b"a/b", b"..", b"a\nb", b"\xff" * 8, b"evil    ")],
-        "a stream in a stream": [evil(*both, Directory(b"evil", both))],
-    }
-    for hopid in (0, 1, 7, 8, 24, 2047, 2048, 0x7fffffff, 0x80000000, 0xffffffff):
-        cases[f"HopID {hopid}"] = [stream(b"evil", hopid, hopid)]
-        cases[f"HopIDs {hopid} and 12"] = [stream(b"evil", hopid, 12)]
+    both = (Value(b"inhopid", hopid), Value(b"outhopid", hopid))
+    cases: list[list[Property]] = [
+        [],
+        [it()],
+        [it(Value(b"inhopid", hopid))],
+        [it(Text(b"inhopid", b"10"), Text(b"outhopid", b"10"))],
+        [it(Data(b"inhopid", (10,)), Data(b"outhopid", (10,)))],
+        [it(Directory(b"inhopid", both), Directory(b"outhopid", both))],
+        [it(*both, Value(b"inhopid", 15), Value(b"outhopid", 16))],
+        [it(*both), it(Value(b"inhopid", 15), Value(b"outhopid", 16))],
+        [Value(key, 10)],
+        [it(*both, Data(b"tbspeer", (1,)))],                    # for a host of no bytes
+        [it(*both, Data(b"tbspeer", (1, 2, 3, 4)))],            # for another host
+        [it(*both, Value(b"tbspeer", 5))],                      # for a number
+        [it(*both, Value(b"tbsauto", 0xffffffff))],
+        [stream(name, 11, 11) for name in
+         (b"", b"\1\2\3", b"a/b", b"..", b"a\nb", b"\xff" * 8, key.ljust(8))],
+        [it(*both, Directory(key, both))],
+    ]
+    for wrong in (0, 1, 7, 8, 24, 2047, 2048, 0x7fffffff, 0x80000000, 0xffffffff):
+        cases += [[stream(key, wrong, wrong)], [stream(key, wrong, hopid)]]
     return cases
 
 
@@ -231,15 +151,22 @@ def test_contradictory_streams(lab: Lab) -> None:
     user has chosen stays."""
     alpha, mallory = parties(lab)
     mallory_uuid = peer(alpha, MALLORY)
-    adopts = Stream(alpha, "evil", mallory_uuid)
-    manual = Stream(alpha, "a/b".replace("/", "-"), mallory_uuid).set(in_hopid=13, out_hopid=14)
-    for name, streams in _contradictions().items():
-        publish(alpha, mallory, host_properties(stream_service(*streams)))
-        adopted = adopts.hopids()
-        assert all(hopid == 0 or 8 <= hopid <= 23 for hopid in adopted), f"{name}: {adopted}"
-        assert manual.hopids() == (13, 14), f"{name}: {manual.hopids()}"
-        alpha.run(f"timeout 1 dd if={adopts.device} iflag=nonblock bs=1 count=1", check=False)
-    for one in (adopts, manual):
+    manual = Stream(alpha, "manual", mallory_uuid).set(in_hopid=8, out_hopid=23)
+    # Mallory says a different thing of each at a time, because it is read once per second.
+    adopts = [Stream(alpha, f"evil{number}", mallory_uuid) for number in range(6)]
+    cases = [_contradictions(one.name.encode(), 10 + number) for number, one in enumerate(adopts)]
+    for at in range(0, len(cases[0]), len(adopts)):
+        said = [case for number, each in enumerate(cases)
+                for case in each[at + number:at + number + 1]]
+        publish(alpha, mallory,
+                host_properties(stream_service(*(entry for case in said for entry in case))))
+        for one in adopts:
+            adopted = one.hopids()
+            assert all(hopid == 0 or 8 <= hopid <= 23 for hopid in adopted), f"{said}: {adopted}"
+        assert manual.hopids() == (8, 23), f"{said}: {manual.hopids()}"
+        alpha.run("\n".join(f"timeout 1 dd if={one.device} iflag=nonblock bs=1 count=1"
+                            for one in adopts), check=False)
+    for one in (*adopts, manual):
         one.remove()
     all_is_well(lab)
     all_is_well(lab, hostile_stream(alpha, mallory))
@@ -281,8 +208,8 @@ def test_unmirrored_stream_cannot_be_opened(lab: Lab) -> None:
 
 def attack_reader(lab: Lab, attack: Callable[[ScriptedHost], None], lossy: bytes = b"") -> None:
     """A reader gets what was sent as data, or the beginning of it; then an end
-    or an error. `lossy` is what the attacker sends in a way that loses it. What the attack leaves behind are sessions of their own, and
-    after them a new one works."""
+    or an error. `lossy` is what the attacker sends in a way that loses it. What the
+    attack leaves behind are sessions of their own, and after them a new one works."""
     alpha, mallory = parties(lab)
     evil = hostile_stream(alpha, mallory)
     mallory.accept(HOPID, "discard")
