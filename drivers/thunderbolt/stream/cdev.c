@@ -8,6 +8,7 @@
 #include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
@@ -29,6 +30,8 @@
  */
 #define TBSTREAM_LOOK_TIME	(HZ / 100)
 #define TBSTREAM_LOOK_TIME_MAX	HZ
+/* Most frames that a write fills before it hands them to the hardware */
+#define TBSTREAM_BATCH		16
 
 static dev_t tbstream_devt;
 static DEFINE_IDA(tbstream_index_ida);
@@ -96,18 +99,25 @@ static int tbstream_read_state_locked(struct tbstream_file *file)
 	return state;
 }
 
-/**
- * tbstream_write_state() - What would a write find now?
- * @file: Open file
- *
- * Context: Any.
- *
- * Return: 1 for room, -EAGAIN for none yet, or an error.
- */
-int tbstream_write_state(const struct tbstream_file *file)
+/* The same for somebody who waits: if there is nothing yet, an interrupt will tell */
+static int tbstream_read_ready(struct tbstream_file *file)
+{
+	int state;
+
+	tbstream_rx_reap(file->tunnel);
+	state = tbstream_read_state_locked(file);
+	if (state != -EAGAIN)
+		return state;
+	tbstream_rx_arm(file->tunnel);
+	return tbstream_read_state_locked(file);
+}
+
+/* What a write would find. If @waits, somebody will tell when there is room. */
+static int tbstream_write_room(struct tbstream_file *file, bool waits)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
+	bool news;
 	int state = 1;
 
 	if (tbstream_tunnel_over(tunnel))
@@ -121,13 +131,41 @@ int tbstream_write_state(const struct tbstream_file *file)
 	}
 
 	spin_lock(&tx->lock);
+	news = tbstream_tx_collect(tunnel);
+	if (waits && !tbstream_queue_space(&tx->queue)) {
+		tbstream_tx_arm(tunnel);
+		news |= tbstream_tx_collect(tunnel);
+	}
 	if (tunnel->control)
 		state = tbstream_sender_state(&tx->sender, file->outgoing);
-	if (state == 1 && (!tx->online || tx->paused || tx->sender.close_due ||
-			   !tbstream_queue_space(&tx->queue)))
+	if (state == 1 && (!tx->online || tx->paused || tx->sender.close_due))
 		state = -EAGAIN;
+	if (state == 1)
+		state = tbstream_queue_space(&tx->queue) ?: -EAGAIN;
 	spin_unlock(&tx->lock);
+
+	if (news)
+		tbstream_tx_news(tunnel);
 	return state;
+}
+
+/**
+ * tbstream_write_state() - What would a write find now?
+ * @file: Open file
+ *
+ * Context: Process context.
+ *
+ * Return: room for how many frames, -EAGAIN for none yet, or an error.
+ */
+int tbstream_write_state(struct tbstream_file *file)
+{
+	return tbstream_write_room(file, false);
+}
+
+/* The same for somebody who waits */
+static int tbstream_write_ready(struct tbstream_file *file)
+{
+	return tbstream_write_room(file, true);
 }
 
 /* --- read --------------------------------------------------------------- */
@@ -171,23 +209,31 @@ static void tbstream_read_mark(struct tbstream_file *file)
  * tbstream_read_head() - What may a reader take now?
  * @file: Open file
  * @first: The call has had nothing yet, so it reports an end or an error that comes first
- * @frame: Frame that the next byte is in, at rx.offset. The caller's as long as it has
- *	the mutex
+ * @frame: Frame that the next byte is in, at rx.offset. This one and those behind it that
+ *	are counted are the caller's as long as it has the mutex
  *
  * Context: Process context; the reader that owns rx.mutex.
  *
- * Return: 1 and @frame, 0 for EOF, -EAGAIN for nothing yet, or an error.
+ * Return: how many frames of data there are, bounded, and @frame; 0 for EOF, -EAGAIN for
+ * nothing yet, or an error.
  */
 int tbstream_read_head(struct tbstream_file *file, bool first,
 		       struct tbstream_frame **frame)
 {
-	struct tbstream_rx *rx = &file->tunnel->rx;
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_rx *rx = &tunnel->rx;
 	int state;
 
 	lockdep_assert_held(&rx->mutex);
 
 	spin_lock(&rx->lock);
 	state = tbstream_read_state(file);
+	if (state == -EAGAIN) {
+		spin_unlock(&rx->lock);
+		tbstream_rx_look(tunnel);
+		spin_lock(&rx->lock);
+		state = tbstream_read_state(file);
+	}
 	if (state == 1) {
 		/* Past a session that has failed, and at the beginning of the next */
 		if (!tbstream_reads_current(file)) {
@@ -198,6 +244,7 @@ int tbstream_read_head(struct tbstream_file *file, bool first,
 		rx->touched = true;
 		*frame = &rx->frames[tbstream_queue_slot(&rx->queue,
 							 rx->queue.taken)];
+		state = tbstream_rx_run(rx);
 	} else if (first && state != -EAGAIN) {
 		tbstream_read_mark(file);
 	}
@@ -226,26 +273,48 @@ void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame 
 	spin_unlock(&rx->lock);
 }
 
+/* Copy from frames at the head of the queue. Returns how many were used up. */
+static u32 tbstream_read_run(struct tbstream_rx *rx, u32 run, struct iov_iter *to)
+{
+	u32 used = 0;
+
+	while (used < run && iov_iter_count(to)) {
+		struct tbstream_frame *frame =
+			&rx->frames[tbstream_queue_slot(&rx->queue,
+							rx->queue.taken + used)];
+
+		rx->offset += copy_page_to_iter(frame->page, rx->offset,
+						frame->length - rx->offset, to);
+		if (rx->offset < frame->length)
+			break;
+		rx->offset = 0;
+		used++;
+	}
+	return used;
+}
+
 static ssize_t tbstream_read_frames(struct tbstream_file *file,
 				    struct iov_iter *to)
 {
+	const size_t wanted = iov_iter_count(to);
 	struct tbstream_rx *rx = &file->tunnel->rx;
 	ssize_t copied = 0;
 
 	while (iov_iter_count(to)) {
-		struct tbstream_frame *frame;
-		size_t count, done;
-		int state;
+		struct tbstream_frame *head;
+		int run;
+		u32 used;
 
-		state = tbstream_read_head(file, !copied, &frame);
-		if (state != 1)
-			return copied ?: state;
-		count = min_t(size_t, frame->length - rx->offset,
-			      iov_iter_count(to));
-		done = copy_page_to_iter(frame->page, rx->offset, count, to);
-		copied += done;
-		tbstream_read_used(file, frame, done);
-		if (done < count)
+		run = tbstream_read_head(file, !copied, &head);
+		if (run <= 0)
+			return copied ?: run;
+		used = tbstream_read_run(rx, run, to);
+		copied = wanted - iov_iter_count(to);
+
+		spin_lock(&rx->lock);
+		tbstream_rx_consumed(file->tunnel, used);
+		spin_unlock(&rx->lock);
+		if (used < run && iov_iter_count(to))
 			return copied ?: -EFAULT;
 	}
 	return copied;
@@ -262,20 +331,35 @@ static long tbstream_look(struct tbstream_tunnel *tunnel, long pause)
 	return min(pause * 2, TBSTREAM_LOOK_TIME_MAX);
 }
 
-static int tbstream_read_wait(struct tbstream_file *file)
+/* Sleep until @ready says something else than -EAGAIN. -ERESTARTSYS for a signal. */
+static int tbstream_wait(struct tbstream_file *file, struct wait_queue_head *head,
+			 int (*ready)(struct tbstream_file *file))
 {
-	struct tbstream_tunnel *tunnel = file->tunnel;
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	long pause = TBSTREAM_LOOK_TIME;
-	long ret;
+	int ret = 0;
 
-	for (;;) {
-		ret = wait_event_interruptible_timeout(tunnel->rx.wait,
-						       tbstream_read_state_locked(file) !=
-						       -EAGAIN, pause);
-		if (ret)
-			return min(ret, 0L);
-		pause = tbstream_look(tunnel, pause);
+	add_wait_queue(head, &wait);
+	while (ready(file) == -EAGAIN) {
+		if (signal_pending(current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+		if (!wait_woken(&wait, TASK_INTERRUPTIBLE, pause))
+			pause = tbstream_look(file->tunnel, pause);
 	}
+	remove_wait_queue(head, &wait);
+	return ret;
+}
+
+/*
+ * Who does not wait may have asked epoll to say when the next bytes come, which does not
+ * ask again by itself. -EAGAIN if there is nothing yet.
+ */
+static int tbstream_read_later(struct tbstream_file *file)
+{
+	return wq_has_sleeper(&file->tunnel->rx.wait) ? tbstream_read_ready(file) :
+							-EAGAIN;
 }
 
 /**
@@ -308,19 +392,17 @@ int tbstream_read_begin(struct tbstream_file *file, bool nonblock)
 int tbstream_read_again(struct tbstream_file *file, bool nonblock)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_rx *rx = &tunnel->rx;
+	const u64 began = local_clock();
 
 	tbstream_rx_ask(tunnel);
-	if (tunnel->params.busy_poll) {
-		if (nonblock)
-			tbstream_rx_reap(tunnel);
-		else
-			tbstream_rx_spin(tunnel);
-		if (tbstream_read_state_locked(file) != -EAGAIN)
-			return 0;
-	}
 	if (nonblock)
-		return -EAGAIN;
-	return tbstream_read_wait(file) ? -ERESTARTSYS : 0;
+		return tbstream_read_later(file) == -EAGAIN ? -EAGAIN : 0;
+	if (!tbstream_rx_spin(tunnel) &&
+	    tbstream_wait(file, &rx->wait, tbstream_read_ready))
+		return -ERESTARTSYS;
+	tbstream_spin_learn(&rx->spin, local_clock() - began);
+	return 0;
 }
 
 static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -341,49 +423,95 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			break;
 		ret = tbstream_read_again(file, nonblock);
 	} while (!ret);
+	/* Less than was wanted says "nothing more" as -EAGAIN does */
+	if (nonblock && ret > 0 && iov_iter_count(to))
+		tbstream_read_later(file);
 	mutex_unlock(&file->tunnel->rx.mutex);
 	return ret;
 }
 
 /* --- write -------------------------------------------------------------- */
 
+/*
+ * So many frames are filled before they are handed over: none waits for another while
+ * the hardware has nothing to do.
+ */
+static u32 tbstream_write_batch(const struct tbstream_queue *queue, u32 room)
+{
+	return min3(room, max(tbstream_queue_in_flight(queue), 1U), TBSTREAM_BATCH);
+}
+
+/* Copy into the next slots, which are ours while we hold the mutex */
+static u32 tbstream_fill(struct tbstream_tx *tx, u32 room, struct iov_iter *from)
+{
+	u32 filled = 0;
+
+	while (filled < room && iov_iter_count(from)) {
+		struct tbstream_frame *frame =
+			&tx->frames[tbstream_queue_slot(&tx->queue,
+							tx->queue.posted + filled)];
+
+		frame->length = copy_page_from_iter(frame->page, 0,
+						    TBSTREAM_FRAME_SIZE, from);
+		if (!frame->length)
+			break;
+		filled++;
+		if (frame->length < TBSTREAM_FRAME_SIZE)
+			break;
+	}
+	return filled;
+}
+
+/* Rings went away under us: nothing of these was sent */
+static void tbstream_unfill(struct tbstream_tx *tx, u32 count, struct iov_iter *from)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		iov_iter_revert(from,
+				tx->frames[tbstream_queue_slot(&tx->queue,
+							       tx->queue.posted + i)].length);
+}
+
 /* Fill frames while there is room. -EAGAIN if there was none at all. */
 static ssize_t tbstream_write_frames(struct tbstream_file *file,
 				     struct iov_iter *from)
 {
-	struct tbstream_tunnel *tunnel = file->tunnel;
-	struct tbstream_tx *tx = &tunnel->tx;
-	ssize_t written = 0;
+	const size_t offered = iov_iter_count(from);
+	struct tbstream_tx *tx = &file->tunnel->tx;
+	ssize_t written;
+	int state = 0;
 
 	lockdep_assert_held(&tx->mutex);
 
 	while (iov_iter_count(from)) {
-		struct tbstream_frame *frame;
-		size_t count, done;
-		int state;
+		u32 filled, sent;
 
 		state = tbstream_write_state(file);
-		if (state != 1)
-			return written ?: state;
-
-		/* The next slot is ours while we hold the mutex */
-		frame = &tx->frames[tbstream_queue_slot(&tx->queue,
-							READ_ONCE(tx->queue.posted))];
-		count = min_t(size_t, TBSTREAM_FRAME_SIZE, iov_iter_count(from));
-		done = copy_page_from_iter(frame->page, 0, count, from);
-		if (!done)
-			return written ?: -EFAULT;
-		if (!tbstream_tx_post(file, done)) {
-			/* Rings went away under us: nothing of this was sent */
-			iov_iter_revert(from, done);
-			state = tbstream_write_state(file);
-			return written ?: state == 1 ? -EAGAIN : state;
-		}
-		written += done;
-		if (done < count)
+		if (state < 0)
 			break;
+		filled = tbstream_fill(tx, tbstream_write_batch(&tx->queue, state),
+				       from);
+		if (!filled) {
+			state = -EFAULT;
+			break;
+		}
+		sent = tbstream_tx_post(file, filled);
+		if (sent < filled) {
+			tbstream_unfill(tx, filled - sent, from);
+			state = min(tbstream_write_state(file), 0) ?: -EAGAIN;
+			break;
+		}
 	}
-	return written;
+	written = offered - iov_iter_count(from);
+	return written ?: state;
+}
+
+/* As tbstream_read_later() */
+static int tbstream_write_later(struct tbstream_file *file)
+{
+	return wq_has_sleeper(&file->tunnel->tx.wait) ? tbstream_write_ready(file) :
+							-EAGAIN;
 }
 
 /**
@@ -396,21 +524,16 @@ static ssize_t tbstream_write_frames(struct tbstream_file *file,
  */
 int tbstream_write_wait(struct tbstream_file *file)
 {
-	struct tbstream_tunnel *tunnel = file->tunnel;
-	long pause = TBSTREAM_LOOK_TIME;
-	long ret;
+	struct tbstream_tx *tx = &file->tunnel->tx;
+	int ret;
 
 	/* It may be long until the rest is written, and until then there is some */
-	if (tunnel->control)
+	if (file->tunnel->control)
 		tbstream_control_attend(file->stream);
-	for (;;) {
-		ret = wait_event_interruptible_timeout(tunnel->tx.wait,
-						       tbstream_write_state(file) !=
-						       -EAGAIN, pause);
-		if (ret)
-			return min(ret, 0L);
-		pause = tbstream_look(tunnel, pause);
-	}
+	WRITE_ONCE(tx->asleep, true);
+	ret = tbstream_wait(file, &tx->wait, tbstream_write_ready);
+	WRITE_ONCE(tx->asleep, false);
+	return ret;
 }
 
 /**
@@ -457,17 +580,21 @@ static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		ret = tbstream_write_frames(file, from);
 		if (ret > 0) {
 			written += ret;
-			if (!iov_iter_count(from) || nonblock)
+			if (!iov_iter_count(from))
 				break;
-			/* A short copy shows as -EFAULT the next time round */
+			/* Why it was not more shows the next time round */
 			continue;
 		}
-		if (ret != -EAGAIN || nonblock)
+		if (ret != -EAGAIN)
 			break;
-		if (tbstream_write_wait(file)) {
-			ret = -ERESTARTSYS;
-			break;
+		if (nonblock) {
+			if (tbstream_write_later(file) == -EAGAIN)
+				break;
+			continue;
 		}
+		ret = tbstream_write_wait(file);
+		if (ret)
+			break;
 	}
 	mutex_unlock(&tx->mutex);
 
@@ -497,6 +624,11 @@ static int tbstream_confirm_state(struct tbstream_file *file,
 	int state;
 
 	spin_lock(&tx->lock);
+	/* A plain peer confirms nothing: what has left is all there is to know */
+	if (!tunnel->control && (s32)(target.done - tx->queue.done) > 0) {
+		tbstream_tx_arm(tunnel);
+		tbstream_tx_collect(tunnel);
+	}
 	if (tunnel->control)
 		state = tbstream_sender_confirmed(file->outgoing, target.bytes);
 	else if (tx->losses != file->losses)
@@ -687,7 +819,7 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 		poll_wait(filp, &tunnel->tx.wait, table);
 
 	if (file->party.reads) {
-		state = tbstream_read_state_locked(file);
+		state = tbstream_read_ready(file);
 		if (state != -EAGAIN)
 			mask |= EPOLLIN | EPOLLRDNORM;
 		else if (poll_requested_events(table) & (EPOLLIN | EPOLLRDNORM))
@@ -698,7 +830,7 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 			mask |= EPOLLERR;
 	}
 	if (file->party.writes) {
-		state = tbstream_write_state(file);
+		state = tbstream_write_ready(file);
 		if (state != -EAGAIN)
 			mask |= EPOLLOUT | EPOLLWRNORM;
 		/* As with a pipe that nobody reads, or bytes that are lost */
@@ -742,6 +874,7 @@ static long tbstream_ioctl(struct file *filp, unsigned int cmd, unsigned long ar
 		return -ENOTTY;
 	if (!file->party.reads)
 		return -EBADF;
+	tbstream_rx_reap(file->tunnel);
 	return put_user(tbstream_readable_bytes(file), (int __user *)arg);
 }
 
@@ -774,6 +907,8 @@ static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tu
 {
 	lockdep_assert_held(&tbstream_lock);
 
+	/* What has arrived came before this file */
+	tbstream_rx_reap(tunnel);
 	if (!tunnel->plain.files) {
 		tbstream_count(file->stream, TBSTREAM_SESSIONS, 1);
 		tunnel->losses_at = READ_ONCE(tunnel->tx.losses);
@@ -1012,6 +1147,8 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	enum tbstream_parting parting;
 
+	/* What has arrived came while this file was open */
+	tbstream_rx_reap(tunnel);
 	mutex_lock(&tbstream_lock);
 	if (file->party.reads && tunnel->plain.readers == 1)
 		tbstream_rx_abandon(tunnel);

@@ -30,20 +30,19 @@ void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel)
 /* --- Memory ------------------------------------------------------------- */
 
 static int tbstream_frame_init(struct tbstream_tunnel *tunnel,
-			       struct tbstream_frame *frame, ring_cb callback)
+			       struct tbstream_frame *frame)
 {
 	/* Zeroed: whatever length the hardware reports, no old memory shows */
 	frame->page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!frame->page)
 		return -ENOMEM;
 	frame->tunnel = tunnel;
-	frame->frame.callback = callback;
 	INIT_LIST_HEAD(&frame->frame.list);
 	return 0;
 }
 
 static struct tbstream_frame *
-tbstream_frames_new(struct tbstream_tunnel *tunnel, u32 count, ring_cb callback)
+tbstream_frames_new(struct tbstream_tunnel *tunnel, u32 count)
 {
 	struct tbstream_frame *frames;
 	u32 i;
@@ -53,7 +52,7 @@ tbstream_frames_new(struct tbstream_tunnel *tunnel, u32 count, ring_cb callback)
 		return NULL;
 	for (i = 0; i < count; i++) {
 		/* Unwound by tbstream_frames_free(), which takes NULL pages */
-		if (tbstream_frame_init(tunnel, &frames[i], callback))
+		if (tbstream_frame_init(tunnel, &frames[i]))
 			break;
 	}
 	return frames;
@@ -91,22 +90,22 @@ int tbstream_frames_alloc(struct tbstream_tunnel *tunnel)
 	mutex_init(&rx->mutex);
 	spin_lock_init(&rx->lock);
 	init_waitqueue_head(&rx->wait);
-	INIT_WORK(&rx->poll_work, tbstream_rx_poll_work);
+	INIT_DELAYED_WORK(&rx->watch, tbstream_rx_watch);
 	tbstream_queue_init(&rx->queue, tunnel->params.ring_size);
 
 	mutex_init(&tx->mutex);
 	spin_lock_init(&tx->lock);
 	init_waitqueue_head(&tx->wait);
-	tbstream_queue_init(&tx->queue, tunnel->params.ring_size);
+	INIT_DELAYED_WORK(&tx->watch, tbstream_tx_watch);
+	/* One slot of the ring is for @close: what is polled must not overflow it */
+	tbstream_queue_init(&tx->queue, tunnel->params.ring_size - 1);
 
-	rx->frames = tbstream_frames_new(tunnel, rx->queue.slots,
-					 tbstream_rx_callback);
-	tx->frames = tbstream_frames_new(tunnel, tx->queue.slots,
-					 tbstream_tx_callback);
+	rx->frames = tbstream_frames_new(tunnel, rx->queue.slots);
+	tx->frames = tbstream_frames_new(tunnel, tx->queue.slots);
 	if (!tbstream_frames_whole(rx->frames, rx->queue.slots) ||
 	    !tbstream_frames_whole(tx->frames, tx->queue.slots))
 		return -ENOMEM;
-	return tbstream_frame_init(tunnel, &tx->close, tbstream_tx_callback);
+	return tbstream_frame_init(tunnel, &tx->close);
 }
 
 /**
@@ -187,15 +186,20 @@ static int tbstream_rings_alloc(struct tbstream_tunnel *tunnel)
 	tx_ring = tb_ring_alloc_tx(nhi, -1, params->ring_size, flags);
 	if (!tx_ring)
 		return -EBUSY;
+	/*
+	 * The core offers this for receive rings only, but treats both alike: the
+	 * interrupt masks itself and we are called, instead of a work that looks at
+	 * every frame.
+	 */
+	tx_ring->start_poll = tbstream_tx_start_poll;
+	tx_ring->poll_data = tunnel;
 
 	if (tunnel->hopid[TBSTREAM_IN]) {
 		rx_ring = tb_ring_alloc_rx(nhi, -1, params->ring_size, flags,
 					   tx_ring->hop, tbstream_rx_starts(tunnel),
 					   BIT(TBSTREAM_PDF_DATA) |
 					   BIT(TBSTREAM_PDF_CLOSE),
-					   params->busy_poll ?
-						tbstream_rx_start_poll : NULL,
-					   tunnel);
+					   tbstream_rx_start_poll, tunnel);
 		if (!rx_ring) {
 			tb_ring_free(tx_ring);
 			return -EBUSY;
@@ -280,6 +284,9 @@ int tbstream_rings_start(struct tbstream_tunnel *tunnel)
 		return ret;
 	}
 
+	/* A ring that starts is armed, and may be used up from then on */
+	tx->armed = true;
+	rx->armed = true;
 	tb_ring_throttling(tx->ring, tunnel->params.throttling);
 	tb_ring_start(tx->ring);
 	if (rx->ring) {
@@ -305,6 +312,27 @@ int tbstream_rings_start(struct tbstream_tunnel *tunnel)
 	return 0;
 }
 
+/*
+ * The core warns when a ring is stopped while its interrupt is masked. It is let
+ * through here for good: what comes now finds nobody to call and is not masked again.
+ * Only if it came in between, which *@armed tells, this has to be done once more.
+ */
+static void tbstream_ring_stop(struct tb_ring *ring, bool *armed)
+{
+	void (*start_poll)(void *data) = ring->start_poll;
+
+	do {
+		ring->start_poll = start_poll;
+		WRITE_ONCE(*armed, true);
+		tb_ring_poll_complete(ring);
+		spin_lock_irq(&ring->lock);
+		ring->start_poll = NULL;
+		spin_unlock_irq(&ring->lock);
+	} while (!READ_ONCE(*armed));
+
+	tb_ring_stop(ring);
+}
+
 /**
  * tbstream_rings_stop() - Stop and free the rings
  * @tunnel: Tunnel whose paths are down, or will be taken down by the core
@@ -318,7 +346,6 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 	struct tbstream_rx *rx = &tunnel->rx;
 	struct tbstream_tx *tx = &tunnel->tx;
 	u64 lost = 0;
-	u32 i;
 
 	if (!tx->ring)
 		return;
@@ -337,21 +364,15 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 	rx->online = false;
 	spin_unlock(&rx->lock);
 
-	cancel_work_sync(&rx->poll_work);
-	if (rx->ring) {
-		/* The core warns when a ring is stopped while it is masked */
-		if (tunnel->params.busy_poll)
-			tb_ring_poll_complete(rx->ring);
-		tb_ring_stop(rx->ring);
-		cancel_work_sync(&rx->poll_work);
-	}
-	tb_ring_stop(tx->ring);
+	if (rx->ring)
+		tbstream_ring_stop(rx->ring, &rx->armed);
+	tbstream_ring_stop(tx->ring, &tx->armed);
+	cancel_delayed_work_sync(&rx->watch);
+	cancel_delayed_work_sync(&tx->watch);
 
-	/* No callback runs any more */
+	/* No interrupt comes any more, and nobody touches the rings */
 	spin_lock(&rx->lock);
 	tbstream_queue_withdraw(&rx->queue);
-	for (i = 0; i < rx->queue.slots; i++)
-		rx->frames[i].complete = false;
 	spin_unlock(&rx->lock);
 
 	spin_lock(&tx->lock);

@@ -2,21 +2,36 @@
 /*
  * Receiving: what arrived, what a reader may see of it, and room for more.
  *
- * A completion may be seen in two ways, by the core's callback or by
- * tb_ring_poll(), and both may run at once. Each only marks its slot; the queue
- * moves on over slots marked without a gap, so order does not depend on who came
- * first.
+ * The ring is polled where the data is wanted: in the reader's context. Its
+ * interrupt is let through, "armed", only for somebody who sleeps or while there is
+ * no reader, and masks itself. See "The data path" in Documentation/driver-api/.
  */
 
 #include <linux/dma-mapping.h>
 #include <linux/ktime.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 
 #include "stream.h"
 #include "trace.h"
 
-/* How long a reader polls the ring before it sleeps */
-#define TBSTREAM_SPIN_NS	(2 * NSEC_PER_MSEC)
+/* How long a reader polls the ring before it sleeps, in busy-poll mode */
+#define TBSTREAM_BUSY_SPIN_NS	(2 * NSEC_PER_MSEC)
+
+/* What came out of the ring in one go */
+struct tbstream_arrived {
+	bool any;
+	u32 frames;
+	u64 bytes;
+};
+
+static void tbstream_rx_accept(struct tbstream_arrived *arrived,
+			       const struct tbstream_frame *frame)
+{
+	arrived->frames++;
+	arrived->bytes += frame->length;
+}
 
 /* Does the hardware vouch for what is in this frame? */
 static bool tbstream_rx_intact(struct tbstream *stream, const struct ring_frame *f)
@@ -78,7 +93,8 @@ static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
 
 /* The same for a frame of a plain peer */
 static void tbstream_rx_arrive_plain(struct tbstream_tunnel *tunnel,
-				     struct tbstream_frame *frame)
+				     struct tbstream_frame *frame,
+				     struct tbstream_arrived *arrived)
 {
 	struct tbstream *stream = tunnel->stream;
 	struct tbstream_rx *rx = &tunnel->rx;
@@ -124,8 +140,7 @@ static void tbstream_rx_arrive_plain(struct tbstream_tunnel *tunnel,
 			frame->kind = TBSTREAM_FRAME_SKIP;
 			break;
 		}
-		tbstream_count(stream, TBSTREAM_RX_FRAMES, 1);
-		tbstream_count(stream, TBSTREAM_RX_BYTES, frame->length);
+		tbstream_rx_accept(arrived, frame);
 		break;
 
 	case TBSTREAM_FRAME_SKIP:
@@ -167,7 +182,8 @@ static void tbstream_rx_session_ends(struct tbstream_tunnel *tunnel)
 }
 
 static void tbstream_rx_arrive_session(struct tbstream_tunnel *tunnel,
-				       struct tbstream_frame *frame)
+				       struct tbstream_frame *frame,
+				       struct tbstream_arrived *arrived)
 {
 	struct tbstream *stream = tunnel->stream;
 	/* Its readers went on to the next session when the last of them left */
@@ -179,8 +195,7 @@ static void tbstream_rx_arrive_session(struct tbstream_tunnel *tunnel,
 	switch (tbstream_rx_judge(tunnel, frame)) {
 	case TBSTREAM_TAKE:
 		frame->kind = TBSTREAM_FRAME_DATA;
-		tbstream_count(stream, TBSTREAM_RX_FRAMES, 1);
-		tbstream_count(stream, TBSTREAM_RX_BYTES, frame->length);
+		tbstream_rx_accept(arrived, frame);
 		break;
 	case TBSTREAM_DISCARD:
 		if (frame->frame.eof == TBSTREAM_PDF_DATA)
@@ -212,13 +227,13 @@ static void tbstream_rx_arrive_session(struct tbstream_tunnel *tunnel,
 
 /* The next frame in order has arrived: decide what a reader shall see of it */
 static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
-			       struct tbstream_frame *frame)
+			       struct tbstream_frame *frame,
+			       struct tbstream_arrived *arrived)
 {
-	frame->length = tbstream_frame_length(frame->frame.size);
 	if (tunnel->control)
-		tbstream_rx_arrive_session(tunnel, frame);
+		tbstream_rx_arrive_session(tunnel, frame, arrived);
 	else
-		tbstream_rx_arrive_plain(tunnel, frame);
+		tbstream_rx_arrive_plain(tunnel, frame, arrived);
 	trace_tbstream_rx(tunnel->stream, frame->length, frame->kind);
 }
 
@@ -283,46 +298,36 @@ void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 	}
 }
 
-/* Move on over everything that is complete. True if there is news. */
-static bool tbstream_rx_advance(struct tbstream_tunnel *tunnel)
+/* Take what is complete from the ring, in order. True if there is news. */
+static bool tbstream_rx_collect(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
-	bool news = false;
+	struct tbstream_arrived arrived = {};
+	struct ring_frame *ring_frame;
 
 	lockdep_assert_held(&rx->lock);
 
-	while (tbstream_queue_in_flight(&rx->queue)) {
+	while (rx->online && (ring_frame = tb_ring_poll(rx->ring))) {
 		struct tbstream_frame *frame =
-			&rx->frames[tbstream_queue_slot(&rx->queue,
-							rx->queue.done)];
+			container_of(ring_frame, struct tbstream_frame, frame);
 
-		if (!frame->complete)
-			break;
-		frame->complete = false;
-		tbstream_rx_arrive(tunnel, frame);
-		rx->queue.done++;
-		news = true;
+		frame->length = tbstream_frame_length(ring_frame->size);
+		dma_sync_single_for_cpu(tb_ring_dma_device(rx->ring),
+					ring_frame->buffer_phy, frame->length,
+					DMA_FROM_DEVICE);
+		tbstream_rx_arrive(tunnel, frame, &arrived);
+		WRITE_ONCE(rx->queue.done, rx->queue.done + 1);
+		arrived.any = true;
 	}
-	if (news) {
-		tbstream_rx_skip(tunnel);
-		tbstream_rx_post(tunnel);
+	if (!arrived.any)
+		return false;
+	if (arrived.frames) {
+		tbstream_count(tunnel->stream, TBSTREAM_RX_FRAMES, arrived.frames);
+		tbstream_count(tunnel->stream, TBSTREAM_RX_BYTES, arrived.bytes);
 	}
-	return news;
-}
-
-static void tbstream_rx_complete(struct tbstream_tunnel *tunnel,
-				 struct ring_frame *ring_frame)
-{
-	struct tbstream_frame *frame =
-		container_of(ring_frame, struct tbstream_frame, frame);
-
-	lockdep_assert_held(&tunnel->rx.lock);
-
-	/* The callback may come late, but never after the ring was stopped */
-	dma_sync_single_for_cpu(tb_ring_dma_device(tunnel->rx.ring),
-				frame->frame.buffer_phy, TBSTREAM_FRAME_SIZE,
-				DMA_FROM_DEVICE);
-	frame->complete = true;
+	tbstream_rx_skip(tunnel);
+	tbstream_rx_post(tunnel);
+	return true;
 }
 
 /* What the session's receiver has asked for meanwhile */
@@ -339,7 +344,8 @@ static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before,
 			     unsigned int todo)
 {
 	/* Without a key: it may be the end, and who waits for nothing else has to see that */
-	wake_up(&tunnel->rx.wait);
+	if (wq_has_sleeper(&tunnel->rx.wait))
+		wake_up(&tunnel->rx.wait);
 
 	if (tunnel->control) {
 		if (todo & TBSTREAM_TELL)
@@ -359,39 +365,6 @@ static void tbstream_rx_news(struct tbstream_tunnel *tunnel, u32 closes_before,
 }
 
 /**
- * tbstream_rx_callback() - The core has a frame that the hardware has filled
- * @ring: NHI ring
- * @ring_frame: Frame
- * @canceled: The ring was stopped before that
- *
- * Context: The core's work of the ring, or whoever stops it.
- */
-void tbstream_rx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
-			  bool canceled)
-{
-	struct tbstream_frame *frame =
-		container_of(ring_frame, struct tbstream_frame, frame);
-	struct tbstream_tunnel *tunnel = frame->tunnel;
-	unsigned int todo;
-	u32 closes;
-	bool news;
-
-	/* Cancelled frames are withdrawn by tbstream_rings_stop() */
-	if (canceled)
-		return;
-
-	spin_lock(&tunnel->rx.lock);
-	closes = tunnel->plain.peer_closes;
-	tbstream_rx_complete(tunnel, ring_frame);
-	news = tbstream_rx_advance(tunnel);
-	todo = tbstream_rx_todo(&tunnel->rx);
-	spin_unlock(&tunnel->rx.lock);
-
-	if (news)
-		tbstream_rx_news(tunnel, closes, todo);
-}
-
-/**
  * tbstream_rx_reap() - Take completed frames from the receive ring
  * @tunnel: Tunnel
  *
@@ -399,18 +372,14 @@ void tbstream_rx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
  */
 void tbstream_rx_reap(struct tbstream_tunnel *tunnel)
 {
-	struct ring_frame *ring_frame;
 	struct tbstream_rx *rx = &tunnel->rx;
-	bool news = false;
 	unsigned int todo;
 	u32 closes;
+	bool news;
 
 	spin_lock(&rx->lock);
 	closes = tunnel->plain.peer_closes;
-	while (rx->online && (ring_frame = tb_ring_poll(rx->ring))) {
-		tbstream_rx_complete(tunnel, ring_frame);
-		news |= tbstream_rx_advance(tunnel);
-	}
+	news = tbstream_rx_collect(tunnel);
 	todo = tbstream_rx_todo(rx);
 	spin_unlock(&rx->lock);
 
@@ -418,19 +387,45 @@ void tbstream_rx_reap(struct tbstream_tunnel *tunnel)
 		tbstream_rx_news(tunnel, closes, todo);
 }
 
-/* Let the ring interrupt again, and miss nothing that came before it could */
-static void tbstream_rx_arm(struct tbstream_tunnel *tunnel)
+/**
+ * tbstream_rx_look() - Take completed frames because a reader wants them
+ * @tunnel: Tunnel
+ *
+ * While this is done often enough, the ring needs no interrupt.
+ *
+ * Context: Process context, the caller holds rx.mutex.
+ */
+void tbstream_rx_look(struct tbstream_tunnel *tunnel)
 {
-	spin_lock(&tunnel->rx.lock);
-	if (tunnel->rx.online)
-		tb_ring_poll_complete(tunnel->rx.ring);
-	spin_unlock(&tunnel->rx.lock);
+	WRITE_ONCE(tunnel->rx.looks, tunnel->rx.looks + 1);
+	tbstream_rx_reap(tunnel);
+}
+
+/**
+ * tbstream_rx_arm() - Let the ring interrupt, and miss nothing that came before
+ * @tunnel: Tunnel
+ *
+ * What has come is collected after that, so that either it is seen or it interrupts.
+ *
+ * Context: Process context.
+ */
+void tbstream_rx_arm(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+
+	spin_lock(&rx->lock);
+	if (rx->online && !READ_ONCE(rx->armed)) {
+		/* Before it is so: from then on tbstream_rx_start_poll() may run */
+		WRITE_ONCE(rx->armed, true);
+		tb_ring_poll_complete(rx->ring);
+	}
+	spin_unlock(&rx->lock);
 
 	tbstream_rx_reap(tunnel);
 }
 
 /**
- * tbstream_rx_start_poll() - Something has arrived in busy-poll mode
+ * tbstream_rx_start_poll() - Something has arrived, and the ring was armed
  * @data: Tunnel
  *
  * The core has masked the ring's interrupt and holds nhi->lock and ring->lock,
@@ -441,50 +436,132 @@ static void tbstream_rx_arm(struct tbstream_tunnel *tunnel)
 void tbstream_rx_start_poll(void *data)
 {
 	struct tbstream_tunnel *tunnel = data;
+	struct tbstream_rx *rx = &tunnel->rx;
 
-	if (!atomic_read(&tunnel->rx.pollers))
-		queue_work(tbstream_wq, &tunnel->rx.poll_work);
+	WRITE_ONCE(rx->armed, false);
+	/* Its barrier orders this before who waits reads @armed */
+	if (wq_has_sleeper(&rx->wait)) {
+		wake_up(&rx->wait);
+		queue_delayed_work(tbstream_wq, &rx->watch, TBSTREAM_RING_WATCH_TIME);
+	} else {
+		mod_delayed_work(tbstream_wq, &rx->watch, 0);
+	}
 }
 
 /**
- * tbstream_rx_poll_work() - Take what arrived in busy-poll mode for who sleeps
- * @work: rx.poll_work of a tunnel
+ * tbstream_rx_watch() - Take what arrives while no reader does
+ * @work: rx.watch of a tunnel
+ *
+ * What has arrived is confirmed to the peer also when nobody reads. So while the
+ * ring is not armed this looks whether readers still poll it, and arms it when they
+ * do not.
  */
-void tbstream_rx_poll_work(struct work_struct *work)
+void tbstream_rx_watch(struct work_struct *work)
 {
 	struct tbstream_tunnel *tunnel =
-		container_of(work, struct tbstream_tunnel, rx.poll_work);
+		container_of(work, struct tbstream_tunnel, rx.watch.work);
+	struct tbstream_rx *rx = &tunnel->rx;
+	u32 looks = READ_ONCE(rx->looks);
 
-	tbstream_rx_reap(tunnel);
-	/* A polling reader arms the ring itself when it gives up */
-	if (!atomic_read(&tunnel->rx.pollers))
-		tbstream_rx_arm(tunnel);
+	if (looks != rx->looks_seen && READ_ONCE(rx->online)) {
+		rx->looks_seen = looks;
+		queue_delayed_work(tbstream_wq, &rx->watch, TBSTREAM_RING_WATCH_TIME);
+		return;
+	}
+	tbstream_rx_arm(tunnel);
+}
+
+/* Was something written since a reader waited last that may be answered soon? */
+static bool tbstream_rx_asked(struct tbstream_tunnel *tunnel)
+{
+	u32 posted = READ_ONCE(tunnel->tx.queue.posted);
+	u32 sent = posted - tunnel->rx.sent;
+
+	tunnel->rx.sent = posted;
+	return sent && sent <= TBSTREAM_SPIN_FRAMES;
 }
 
 /**
  * tbstream_rx_spin() - Poll the receive ring for a while
- * @tunnel: Tunnel in busy-poll mode
+ * @tunnel: Tunnel
  *
- * Returns when something arrived, when it is over, when a signal is pending or
- * when it took too long. The ring may interrupt again after that.
+ * In busy-poll mode always, else if the last answer came so fast that sleeping would
+ * have cost more. Ends when something arrives, when it took too long, when a signal
+ * is pending or when somebody else needs the processor.
  *
  * Context: Process context, the caller holds rx.mutex.
+ *
+ * Return: true if something is there.
  */
-void tbstream_rx_spin(struct tbstream_tunnel *tunnel)
+bool tbstream_rx_spin(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
-	u64 end = ktime_get_ns() + TBSTREAM_SPIN_NS;
+	const bool busy = tunnel->params.busy_poll;
+	const bool asked = tbstream_rx_asked(tunnel);
+	u64 budget = busy ? TBSTREAM_BUSY_SPIN_NS : asked ? rx->spin.budget : 0;
+	u64 end;
 
-	atomic_inc(&rx->pollers);
-	while (READ_ONCE(rx->queue.done) == READ_ONCE(rx->queue.taken) &&
-	       READ_ONCE(rx->online) && !signal_pending(current) &&
-	       ktime_get_ns() < end) {
-		tbstream_rx_reap(tunnel);
-		cond_resched();
+	if (!budget)
+		return false;
+	end = local_clock() + budget;
+	do {
+		tbstream_rx_look(tunnel);
+		if (READ_ONCE(rx->queue.done) != READ_ONCE(rx->queue.taken))
+			return true;
+		if (busy)
+			cond_resched();
+		else if (need_resched() || !single_task_running())
+			break;
 		cpu_relax();
-	}
-	atomic_dec(&rx->pollers);
-	tbstream_rx_arm(tunnel);
+	} while (READ_ONCE(rx->online) && !signal_pending(current) &&
+		 local_clock() < end);
+	return false;
+}
+
+/**
+ * tbstream_rx_run() - Frames of data at the head of the queue
+ * @rx: Receive side
+ *
+ * They belong to the reader that holds rx.mutex until it has consumed them. Their
+ * number is bounded, so that their room is given back while the ring has some left.
+ *
+ * Context: rx.lock held.
+ *
+ * Return: number of frames, at least one if the head is data.
+ */
+u32 tbstream_rx_run(const struct tbstream_rx *rx)
+{
+	u32 ready = min(tbstream_queue_ready(&rx->queue), rx->queue.depth / 4 + 1);
+	u32 run = 0;
+
+	lockdep_assert_held(&rx->lock);
+
+	while (run < ready &&
+	       rx->frames[tbstream_queue_slot(&rx->queue,
+					      rx->queue.taken + run)].kind ==
+	       TBSTREAM_FRAME_DATA)
+		run++;
+	return run;
+}
+
+/**
+ * tbstream_rx_consumed() - Frames of data at the head of the queue have been used up
+ * @tunnel: Tunnel
+ * @count: How many, at most what tbstream_rx_run() said
+ *
+ * Context: rx.lock held, by the reader that owns rx.mutex.
+ */
+void tbstream_rx_consumed(struct tbstream_tunnel *tunnel, u32 count)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+
+	lockdep_assert_held(&rx->lock);
+
+	if (!count)
+		return;
+	WRITE_ONCE(rx->queue.taken, rx->queue.taken + count);
+	tbstream_rx_skip(tunnel);
+	tbstream_rx_post(tunnel);
 }
 
 /**

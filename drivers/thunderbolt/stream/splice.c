@@ -119,6 +119,7 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 {
 	struct tbstream_file *file = splicing->file;
 	struct tbstream_tx *tx = &file->tunnel->tx;
+	struct tbstream_frame *frame;
 	u32 offset, length, used;
 	struct page *page;
 	int state;
@@ -126,7 +127,7 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 	lockdep_assert_held(&tx->mutex);
 
 	state = tbstream_write_state(file);
-	if (state != 1)
+	if (state < 0)
 		return state;
 
 	length = tbstream_piece_length(buf, sd->len);
@@ -134,12 +135,12 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 	if (length && tbstream_tx_post_page(file, page, offset, length))
 		return length;
 
-	page = tx->frames[tbstream_queue_slot(&tx->queue, READ_ONCE(tx->queue.posted))].page;
-	length = tbstream_splice_gather(pipe, page_address(page), sd->total_len);
-	if (!tbstream_tx_post(file, length)) {
+	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
+	length = tbstream_splice_gather(pipe, page_address(frame->page), sd->total_len);
+	frame->length = length;
+	if (!tbstream_tx_post(file, 1)) {
 		/* Rings went away under us: nothing of this was sent */
-		state = tbstream_write_state(file);
-		return state == 1 ? -EAGAIN : state;
+		return min(tbstream_write_state(file), 0) ?: -EAGAIN;
 	}
 	used = min(length, sd->len);
 	splicing->ahead = length - used;
@@ -287,7 +288,7 @@ static u32 tbstream_splice_collect(struct tbstream_file *file, struct tbstream_f
 		memcpy_page(page, filled, frame->page, rx->offset, count);
 		tbstream_read_used(file, frame, count);
 		filled += count;
-	} while (filled < most && tbstream_read_head(file, false, &frame) == 1 &&
+	} while (filled < most && tbstream_read_head(file, false, &frame) > 0 &&
 		 frame->length - rx->offset < TBSTREAM_PIECE_MIN);
 	return filled;
 }
@@ -304,7 +305,7 @@ static int tbstream_splice_fill(struct tbstream_file *file, struct pipe_inode_in
 	int state;
 
 	state = tbstream_read_head(file, first, &frame);
-	if (state != 1)
+	if (state <= 0)
 		return state;
 	page = tbstream_page_new(&rx->lent);
 	if (!page)

@@ -58,11 +58,15 @@
 #include "proto.h"
 #include "ring.h"
 #include "session.h"
+#include "spin.h"
 
 struct tbstream;
 struct tbstream_file;
 struct tbstream_peer;
 struct tbstream_tunnel;
+
+/* So long after somebody has looked at a ring nobody else has to, in jiffies */
+#define TBSTREAM_RING_WATCH_TIME	max(HZ / 250, 1)
 
 extern struct mutex tbstream_lock;
 extern struct workqueue_struct *tbstream_wq;
@@ -303,7 +307,6 @@ enum tbstream_frame_kind {
  *	tx.lock
  * @length: Payload length. P: rx.lock or tx.lock
  * @kind: What was received. P: rx.lock
- * @complete: The hardware has finished with it. P: rx.lock or tx.lock
  */
 struct tbstream_frame {
 	struct ring_frame frame;
@@ -313,7 +316,6 @@ struct tbstream_frame {
 	struct page *borrowed;
 	u32 length;
 	enum tbstream_frame_kind kind;
-	bool complete;
 };
 
 /* As many as a large pipe holds */
@@ -357,8 +359,13 @@ struct tbstream_lent {
  * @counted: The start PDFs of arriving frames are counted
  * @torn: The session arriving has ended with an error, behind what is in the queue
  * @todo: TBSTREAM_TELL if the peer has to hear of something
- * @pollers: Readers that poll the ring themselves
- * @poll_work: Polls the ring after an interrupt when no reader does
+ * @armed: The ring interrupts when something arrives. Cleared by
+ *	tbstream_rx_start_poll() without the lock
+ * @looks: Times that a reader has looked at the ring
+ * @looks_seen: @looks when @watch ran last
+ * @watch: Takes what arrives while no reader does
+ * @spin: How long a reader polls before it sleeps. P: @mutex
+ * @sent: tx.queue.posted when a reader waited last. P: @mutex
  */
 struct tbstream_rx {
 	struct mutex mutex;
@@ -380,8 +387,12 @@ struct tbstream_rx {
 	bool counted;
 	bool torn;
 	unsigned int todo;
-	atomic_t pollers;
-	struct work_struct poll_work;
+	bool armed;
+	u32 looks;
+	u32 looks_seen;
+	struct delayed_work watch;
+	struct tbstream_spin spin;
+	u32 sent;
 };
 
 /**
@@ -404,6 +415,12 @@ struct tbstream_rx {
  * @sender: Sessions, with a peer that knows control messages
  * @counted: The start PDFs of our frames are counted
  * @paused: Writers wait, because the machine is about to sleep
+ * @armed: The ring interrupts when a frame has left. Cleared by
+ *	tbstream_tx_start_poll() without the lock
+ * @borrowed: Frames with the hardware that send a page of somebody else
+ * @done_seen: queue.done when @watch ran last
+ * @asleep: A writer sleeps and is to be woken by that. Written under @mutex
+ * @watch: Looks at what has left, for whoever is not a writer
  */
 struct tbstream_tx {
 	struct mutex mutex;
@@ -421,6 +438,11 @@ struct tbstream_tx {
 	struct tbstream_sender sender;
 	bool counted;
 	bool paused;
+	bool armed;
+	u32 borrowed;
+	u32 done_seen;
+	bool asleep;
+	struct delayed_work watch;
 };
 
 /**
@@ -576,13 +598,15 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel);
 void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
 
 /* rx.c */
-void tbstream_rx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
-			  bool canceled);
 void tbstream_rx_start_poll(void *data);
-void tbstream_rx_poll_work(struct work_struct *work);
+void tbstream_rx_watch(struct work_struct *work);
 void tbstream_rx_post(struct tbstream_tunnel *tunnel);
 void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
-void tbstream_rx_spin(struct tbstream_tunnel *tunnel);
+void tbstream_rx_look(struct tbstream_tunnel *tunnel);
+void tbstream_rx_arm(struct tbstream_tunnel *tunnel);
+bool tbstream_rx_spin(struct tbstream_tunnel *tunnel);
+u32 tbstream_rx_run(const struct tbstream_rx *rx);
+void tbstream_rx_consumed(struct tbstream_tunnel *tunnel, u32 count);
 void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
 struct page *tbstream_rx_exchange(struct tbstream_tunnel *tunnel, struct page *page);
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel);
@@ -594,10 +618,13 @@ bool tbstream_rx_holds_session(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_holds_data(struct tbstream_tunnel *tunnel);
 
 /* tx.c */
-void tbstream_tx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
-			  bool canceled);
+void tbstream_tx_start_poll(void *data);
+void tbstream_tx_watch(struct work_struct *work);
+bool tbstream_tx_collect(struct tbstream_tunnel *tunnel);
+void tbstream_tx_arm(struct tbstream_tunnel *tunnel);
+void tbstream_tx_news(struct tbstream_tunnel *tunnel);
 void tbstream_tx_reap(struct tbstream_tunnel *tunnel);
-bool tbstream_tx_post(struct tbstream_file *file, u32 length);
+u32 tbstream_tx_post(struct tbstream_file *file, u32 count);
 bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 offset,
 			   u32 length);
 void tbstream_tx_give_back(struct tbstream_tx *tx, struct tbstream_frame *frame);
@@ -668,7 +695,7 @@ int tbstream_read_head(struct tbstream_file *file, bool first,
 void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame *frame,
 			u32 count);
 int tbstream_read_again(struct tbstream_file *file, bool nonblock);
-int tbstream_write_state(const struct tbstream_file *file);
+int tbstream_write_state(struct tbstream_file *file);
 int tbstream_write_wait(struct tbstream_file *file);
 ssize_t tbstream_written(struct kiocb *iocb, ssize_t written);
 

@@ -642,7 +642,7 @@ void tbstream_tunnel_part(struct tbstream_tunnel *tunnel,
 	tunnel->drained = READ_ONCE(tunnel->tx.queue.done);
 	tunnel->deadline = jiffies + tunnel->patience;
 	tunnel->said = false;
-	/* Pairs with the READ_ONCE() in tbstream_tx_callback() */
+	/* Pairs with the READ_ONCE() in tbstream_tx_watch() */
 	WRITE_ONCE(tunnel->phase, TBSTREAM_DRAINING);
 	tbstream_tx_close(tunnel);
 	tbstream_tunnel_check(tunnel, 0);

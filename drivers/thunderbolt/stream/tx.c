@@ -2,7 +2,8 @@
 /*
  * Transmitting: frames handed to the hardware in order, and what has become of them.
  *
- * Completions are seen as in rx.c: by the core's callback or by tb_ring_poll().
+ * As in rx.c nobody is interrupted for each of them: writers look for room
+ * themselves, and the ring is armed only when somebody waits for a frame to leave.
  */
 
 #include <linux/dma-mapping.h>
@@ -26,6 +27,7 @@ static bool tbstream_tx_borrow(struct tbstream_tx *tx, struct tbstream_frame *fr
 		return false;
 	get_page(page);
 	frame->borrowed = page;
+	tx->borrowed++;
 	frame->length = length;
 	frame->frame.buffer_phy = dma;
 	return true;
@@ -49,90 +51,161 @@ void tbstream_tx_give_back(struct tbstream_tx *tx, struct tbstream_frame *frame)
 	put_page(frame->borrowed);
 	frame->borrowed = NULL;
 	frame->frame.buffer_phy = frame->dma;
+	tx->borrowed--;
 }
 
-static void tbstream_tx_complete(struct tbstream_tunnel *tunnel,
-				 struct ring_frame *ring_frame)
+/* True if something has left */
+static bool tbstream_tx_complete(struct tbstream_tunnel *tunnel)
 {
-	struct tbstream_frame *frame =
-		container_of(ring_frame, struct tbstream_frame, frame);
+	struct tbstream_tx *tx = &tunnel->tx;
+	struct ring_frame *ring_frame;
+	u32 done = tx->queue.done;
+	bool closed = false;
+
+	lockdep_assert_held(&tx->lock);
+
+	while (tx->online && (ring_frame = tb_ring_poll(tx->ring))) {
+		struct tbstream_frame *frame =
+			container_of(ring_frame, struct tbstream_frame, frame);
+
+		if (frame == &tx->close) {
+			tx->close_pending = false;
+			closed = true;
+		} else {
+			tbstream_tx_give_back(tx, frame);
+			done++;
+		}
+	}
+	if (done == tx->queue.done)
+		return closed;
+	tx->queue.taken = done;
+	WRITE_ONCE(tx->queue.done, done);
+	return true;
+}
+
+/**
+ * tbstream_tx_collect() - Notice what has left
+ * @tunnel: Tunnel
+ *
+ * Context: tx.lock held.
+ *
+ * Return: true if tbstream_tx_news() is due, without the lock.
+ */
+bool tbstream_tx_collect(struct tbstream_tunnel *tunnel)
+{
+	bool news = tbstream_tx_complete(tunnel);
+
+	if (news)
+		tbstream_tx_close_due(tunnel);
+	return news;
+}
+
+/**
+ * tbstream_tx_arm() - Let the ring interrupt when a frame leaves
+ * @tunnel: Tunnel
+ *
+ * What has left before is to be collected after this.
+ *
+ * Context: tx.lock held.
+ */
+void tbstream_tx_arm(struct tbstream_tunnel *tunnel)
+{
 	struct tbstream_tx *tx = &tunnel->tx;
 
 	lockdep_assert_held(&tx->lock);
 
-	if (frame == &tx->close) {
-		tx->close_pending = false;
-		tbstream_tx_close_due(tunnel);
+	if (!tx->online || READ_ONCE(tx->armed) ||
+	    !(tbstream_queue_in_flight(&tx->queue) || tx->close_pending))
 		return;
-	}
-
-	frame->complete = true;
-	tbstream_tx_give_back(tx, frame);
-	while (tbstream_queue_in_flight(&tx->queue)) {
-		frame = &tx->frames[tbstream_queue_slot(&tx->queue,
-							tx->queue.done)];
-		if (!frame->complete)
-			break;
-		frame->complete = false;
-		tx->queue.done++;
-		tx->queue.taken++;
-	}
-}
-
-static void tbstream_tx_news(struct tbstream_tunnel *tunnel)
-{
-	/* close(2) sleeps killable but not interruptible */
-	wake_up_poll(&tunnel->tx.wait, EPOLLOUT | EPOLLWRNORM);
+	/* Before it is so: from then on tbstream_tx_start_poll() may run */
+	WRITE_ONCE(tx->armed, true);
+	tb_ring_poll_complete(tx->ring);
 }
 
 /**
- * tbstream_tx_callback() - The core has a frame that has left
- * @ring: NHI ring
- * @ring_frame: Frame
- * @canceled: The ring was stopped before that
+ * tbstream_tx_news() - Tell those who wait for frames to leave
+ * @tunnel: Tunnel
  *
- * Context: The core's work of the ring, or whoever stops it.
+ * Context: Any.
  */
-void tbstream_tx_callback(struct tb_ring *ring, struct ring_frame *ring_frame,
-			  bool canceled)
+void tbstream_tx_news(struct tbstream_tunnel *tunnel)
 {
-	struct tbstream_frame *frame =
-		container_of(ring_frame, struct tbstream_frame, frame);
-	struct tbstream_tunnel *tunnel = frame->tunnel;
-	bool empty;
+	/* close(2) sleeps killable but not interruptible */
+	if (wq_has_sleeper(&tunnel->tx.wait))
+		wake_up_poll(&tunnel->tx.wait, EPOLLOUT | EPOLLWRNORM);
+}
 
-	if (canceled)
-		return;
+/**
+ * tbstream_tx_start_poll() - A frame has left, and the ring was armed
+ * @data: Tunnel
+ *
+ * As with tbstream_rx_start_poll().
+ *
+ * Context: Any, hard interrupts among them.
+ */
+void tbstream_tx_start_poll(void *data)
+{
+	struct tbstream_tunnel *tunnel = data;
+	struct tbstream_tx *tx = &tunnel->tx;
 
-	spin_lock(&tunnel->tx.lock);
-	tbstream_tx_complete(tunnel, ring_frame);
-	empty = !tbstream_queue_in_flight(&tunnel->tx.queue) &&
-		!tunnel->tx.close_pending;
-	spin_unlock(&tunnel->tx.lock);
+	WRITE_ONCE(tx->armed, false);
+	if (READ_ONCE(tx->asleep)) {
+		wake_up_poll(&tx->wait, EPOLLOUT | EPOLLWRNORM);
+		queue_delayed_work(tbstream_wq, &tx->watch,
+				   TBSTREAM_RING_WATCH_TIME);
+	} else {
+		mod_delayed_work(tbstream_wq, &tx->watch, 0);
+	}
+}
 
+/*
+ * Pages of others are not kept longer than it takes them to leave. As long as something
+ * moves it is enough to look now and then, then the ring tells.
+ */
+static void tbstream_tx_return(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_tx *tx = &tunnel->tx;
+
+	spin_lock(&tx->lock);
+	if (tx->borrowed && tx->queue.done != tx->done_seen)
+		queue_delayed_work(tbstream_wq, &tx->watch, TBSTREAM_RING_WATCH_TIME);
+	else if (tx->borrowed)
+		tbstream_tx_arm(tunnel);
+	tx->done_seen = tx->queue.done;
+	spin_unlock(&tx->lock);
+}
+
+/**
+ * tbstream_tx_watch() - Look at what has left, for whoever is not a writer
+ * @work: tx.watch of a tunnel
+ */
+void tbstream_tx_watch(struct work_struct *work)
+{
+	struct tbstream_tunnel *tunnel =
+		container_of(work, struct tbstream_tunnel, tx.watch.work);
+
+	tbstream_tx_return(tunnel);
+	/* Also for what others have noticed, but not told */
+	tbstream_tx_reap(tunnel);
 	tbstream_tx_news(tunnel);
 	/* READ_ONCE: a tunnel that begins to drain just now looks by itself */
-	if (empty && READ_ONCE(tunnel->phase) == TBSTREAM_DRAINING)
+	if (READ_ONCE(tunnel->phase) == TBSTREAM_DRAINING)
 		tbstream_tunnel_check(tunnel, 0);
 }
 
 /**
- * tbstream_tx_reap() - Notice what has left although no interrupt has said so yet
+ * tbstream_tx_reap() - Notice what has left, and tell those who wait for it
  * @tunnel: Tunnel
  *
  * Context: Process context.
  */
 void tbstream_tx_reap(struct tbstream_tunnel *tunnel)
 {
-	struct ring_frame *ring_frame;
 	struct tbstream_tx *tx = &tunnel->tx;
-	bool news = false;
+	bool news;
 
 	spin_lock(&tx->lock);
-	while (tx->online && (ring_frame = tb_ring_poll(tx->ring))) {
-		tbstream_tx_complete(tunnel, ring_frame);
-		news = true;
-	}
+	news = tbstream_tx_collect(tunnel);
 	spin_unlock(&tx->lock);
 
 	if (news)
@@ -143,7 +216,9 @@ void tbstream_tx_reap(struct tbstream_tunnel *tunnel)
  * tbstream_tx_outstanding() - Frames that have not left yet
  * @tunnel: Tunnel
  *
- * Context: Any.
+ * If there are any, the ring interrupts when one leaves: who asks waits for that.
+ *
+ * Context: Process context.
  *
  * Return: number of frames with the hardware, a CLOSE among them.
  */
@@ -152,6 +227,8 @@ u32 tbstream_tx_outstanding(struct tbstream_tunnel *tunnel)
 	u32 count;
 
 	spin_lock(&tunnel->tx.lock);
+	tbstream_tx_arm(tunnel);
+	tbstream_tx_collect(tunnel);
 	count = tbstream_queue_in_flight(&tunnel->tx.queue) +
 		tunnel->tx.close_pending;
 	spin_unlock(&tunnel->tx.lock);
@@ -173,6 +250,7 @@ bool tbstream_tx_stale(struct tbstream_tunnel *tunnel)
 	bool stale;
 
 	spin_lock(&tx->lock);
+	tbstream_tx_collect(tunnel);
 	stale = (tx->close_pending && tx->close_stale) ||
 		(s32)(tx->stale_until - tx->queue.done) > 0;
 	spin_unlock(&tx->lock);
@@ -262,7 +340,6 @@ static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
 		return false;
 
 	frame->length = length;
-	frame->complete = false;
 	/* A 12-bit field in which 0 stands for 4096 */
 	frame->frame.size = length & 0xfff;
 	frame->frame.sof = sof;
@@ -271,7 +348,7 @@ static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
 	/* A page that was mapped for this frame is with the device already */
 	if (!frame->borrowed)
 		dma_sync_single_for_device(tb_ring_dma_device(tx->ring), frame->dma,
-					   TBSTREAM_FRAME_SIZE, DMA_TO_DEVICE);
+					   length, DMA_TO_DEVICE);
 	return !tb_ring_tx(tx->ring, &frame->frame);
 }
 
@@ -297,57 +374,66 @@ static bool tbstream_tx_may_post(const struct tbstream_file *file)
 	return !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
 }
 
-/*
- * Send the next slot's page or, if @page is not NULL, that one. False if the tunnel has
- * no rings now, this file must not send, or the page cannot be mapped.
- */
-static bool tbstream_tx_post_from(struct tbstream_file *file, struct page *page,
-				  u32 offset, u32 length)
+/* Send the next slots. How many, and how many bytes. */
+static u32 tbstream_tx_post_next(struct tbstream_file *file, u32 count, u64 *bytes)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
-	struct tbstream_frame *frame;
-	bool sent;
-	u8 sof;
+	u32 sent = 0;
 
-	spin_lock(&tx->lock);
-	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
-	if (!tx->online || !tbstream_tx_may_post(file) ||
-	    (page && !tbstream_tx_borrow(tx, frame, page, offset, length))) {
-		spin_unlock(&tx->lock);
-		return false;
-	}
-	sof = tunnel->control ? tbstream_tx_start(tx, file->outgoing->frames) :
-				TBSTREAM_PDF_START;
-	sent = tbstream_tx_send(tunnel, frame, length, sof, TBSTREAM_PDF_DATA);
-	if (sent) {
-		tx->queue.posted++;
+	lockdep_assert_held(&tx->lock);
+
+	while (sent < count && tbstream_tx_may_post(file)) {
+		struct tbstream_frame *frame =
+			&tx->frames[tbstream_queue_slot(&tx->queue,
+							tx->queue.posted)];
+		u8 sof = tunnel->control ?
+			 tbstream_tx_start(tx, file->outgoing->frames) :
+			 TBSTREAM_PDF_START;
+
+		if (!tbstream_tx_send(tunnel, frame, frame->length, sof,
+				      TBSTREAM_PDF_DATA))
+			break;
+		WRITE_ONCE(tx->queue.posted, tx->queue.posted + 1);
 		if (tunnel->control)
-			tbstream_sender_sent(&tx->sender, length);
-		tbstream_count(tunnel->stream, TBSTREAM_TX_FRAMES, 1);
-		tbstream_count(tunnel->stream, TBSTREAM_TX_BYTES, length);
-	} else {
-		tbstream_tx_give_back(tx, frame);
+			tbstream_sender_sent(&tx->sender, frame->length);
+		trace_tbstream_tx(tunnel->stream, frame->length,
+				  TBSTREAM_FRAME_DATA);
+		*bytes += frame->length;
+		sent++;
 	}
-	spin_unlock(&tx->lock);
-
-	if (sent)
-		trace_tbstream_tx(tunnel->stream, length, TBSTREAM_FRAME_DATA);
 	return sent;
 }
 
+static void tbstream_tx_count(struct tbstream *stream, u32 frames, u64 bytes)
+{
+	if (!frames)
+		return;
+	tbstream_count(stream, TBSTREAM_TX_FRAMES, frames);
+	tbstream_count(stream, TBSTREAM_TX_BYTES, bytes);
+}
+
 /**
- * tbstream_tx_post() - Send the page at the head of the transmit queue
- * @file: File that wrote it
- * @length: Payload length, 1..4096
+ * tbstream_tx_post() - Send the pages at the head of the transmit queue
+ * @file: File that wrote them
+ * @count: How many; their lengths are set, 1..4096 each
  *
  * Context: Process context; the writer that owns tx.mutex.
  *
- * Return: false if the tunnel has no rings now, or this file must not send.
+ * Return: how many were sent: fewer, or none, if the tunnel has no rings now or this
+ * file must not send.
  */
-bool tbstream_tx_post(struct tbstream_file *file, u32 length)
+u32 tbstream_tx_post(struct tbstream_file *file, u32 count)
 {
-	return tbstream_tx_post_from(file, NULL, 0, length);
+	u64 bytes = 0;
+	u32 sent;
+
+	spin_lock(&file->tunnel->tx.lock);
+	sent = tbstream_tx_post_next(file, count, &bytes);
+	spin_unlock(&file->tunnel->tx.lock);
+
+	tbstream_tx_count(file->stream, sent, bytes);
+	return sent;
 }
 
 /**
@@ -367,8 +453,27 @@ bool tbstream_tx_post(struct tbstream_file *file, u32 length)
 bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 offset,
 			   u32 length)
 {
-	if (!tbstream_tx_post_from(file, page, offset, length))
+	struct tbstream_tx *tx = &file->tunnel->tx;
+	struct tbstream_frame *frame;
+	u64 bytes = 0;
+	u32 sent = 0;
+
+	spin_lock(&tx->lock);
+	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
+	if (tx->online && tbstream_tx_borrow(tx, frame, page, offset, length)) {
+		sent = tbstream_tx_post_next(file, 1, &bytes);
+		/* Under the lock, so that whoever stops the ring cancels it */
+		if (sent)
+			queue_delayed_work(tbstream_wq, &tx->watch,
+					   TBSTREAM_RING_WATCH_TIME);
+		else
+			tbstream_tx_give_back(tx, frame);
+	}
+	spin_unlock(&tx->lock);
+
+	if (!sent)
 		return false;
+	tbstream_tx_count(file->stream, sent, bytes);
 	trace_tbstream_page(file->stream, TBSTREAM_OUT, length);
 	return true;
 }
@@ -377,7 +482,7 @@ bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 of
  * tbstream_tx_close() - Say CLOSE to a plain peer behind everything written so far
  * @tunnel: Tunnel with an out HopID
  *
- * The core queues what does not fit into the ring, so this works when it is full.
+ * There is always room for it in the ring.
  *
  * Context: Any.
  */
@@ -412,8 +517,14 @@ void tbstream_tx_close_due(struct tbstream_tunnel *tunnel)
 
 	lockdep_assert_held(&tx->lock);
 
-	if (!tunnel->control || !sender->close_due || tx->close_pending)
+	if (!tunnel->control || !sender->close_due)
 		return;
+	if (tx->close_pending) {
+		tbstream_tx_arm(tunnel);
+		tbstream_tx_complete(tunnel);
+		if (tx->close_pending)
+			return;
+	}
 	tbstream_close_pack(&sender->close, page_address(tx->close.page));
 	if (!tbstream_tx_send(tunnel, &tx->close, TBSTREAM_CLOSE_SIZE,
 			      tbstream_tx_start(tx, sender->close.frames),
