@@ -190,6 +190,33 @@ def test_poll_events(lab: Lab) -> None:
     source.host.run("rm /tmp/go")
 
 
+def test_edges_of_epoll(lab: Lab) -> None:
+    """Who has found nothing, or no room, is told when there is, though it does not ask again."""
+    source, sink = pair(lab, ring_size=32)
+    reader = start_io(sink.host, sink.opened("r,nonblock"), "edge=in,0", "read-nowait=1000",
+                      "touch=/tmp/empty", "edge=in,20000", "read-nowait=1000",
+                      "touch=/tmp/some", "edge=in,20000", "await=/tmp/full,30000",
+                      "read-idle=20000", "close")
+    sink.host.wait_until("test -e /tmp/empty", 10)
+    writer = start_io(source.host, source.opened("w,nonblock"), "edge=out,20000", "write=100",
+                      "await=/tmp/more,30000", "write=16m:1m", "touch=/tmp/full",
+                      "edge=out,20000", "write1=1", "close")
+    sink.host.wait_until("test -e /tmp/some", 20)
+    source.host.run("touch /tmp/more")
+    source.host.wait_until("test -e /tmp/full", 20)
+    sink.host.run("touch /tmp/full")
+    wrote = steps(writer.wait(40))
+    assert errnos(wrote) == [None] * 4 + ["EAGAIN"] + [None] * 4, wrote
+    assert wrote[1]["events"] == wrote[6]["events"] == ["out"], wrote
+    read = steps(reader.wait(40))
+    assert read[1]["events"] == [] and read[2]["errno"] == "EAGAIN", read
+    # Less than was asked for says that there is no more, as EAGAIN does.
+    assert read[4]["events"] == ["in"] and read[5]["ret"] == 100, read
+    assert read[7]["events"] == ["in"] and read[9]["ret"] == wrote[4]["ret"] + 1, read
+    sink.host.run("rm /tmp/empty /tmp/some /tmp/full")
+    source.host.run("rm /tmp/more /tmp/full")
+
+
 def test_zero_bytes(lab: Lab) -> None:
     """A read or write of nothing does nothing, not even wait."""
     source, sink = pair(lab)

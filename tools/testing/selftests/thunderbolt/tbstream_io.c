@@ -22,6 +22,7 @@
  *   duplex=WRITE,READ[:SIZES]	both at the same time
  *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
  *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
+ *   edge=EVENTS,MS	the same with edge-triggered epoll, which asks only the first time
  *   uring		from here on write, write1, read, read1, duplex and poll use io_uring
  *   workers		how many threads the kernel has made for it
  *   fsync  fdatasync  fionread  lseek  close
@@ -56,6 +57,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -493,25 +495,54 @@ static const struct {
 	{ "nval", POLLNVAL },
 };
 
-static void step_poll(const char *argument, struct result *result)
+/* "EVENTS,MS" */
+static short parse_events(const char *argument, int *timeout)
 {
-	struct pollfd entry = { .fd = device };
 	char text[256], *events, *word, *rest;
-	size_t i, length;
-	int timeout;
+	short flags = 0;
+	size_t i;
 
 	snprintf(text, sizeof(text), "%s", argument);
 	events = strtok_r(text, ",", &rest);
 	word = strtok_r(NULL, ",", &rest);
 	if (!events || !word)
 		usage("expected EVENTS,MS", argument);
-	timeout = parse_bytes(word, NULL);
+	*timeout = parse_bytes(word, NULL);
 	for (word = strtok_r(events, "+", &rest); word;
 	     word = strtok_r(NULL, "+", &rest)) {
 		for (i = 0; i < sizeof(poll_names) / sizeof(*poll_names); i++)
 			if (!strcmp(word, poll_names[i].name))
-				entry.events |= poll_names[i].flag;
+				flags |= poll_names[i].flag;
 	}
+	return flags;
+}
+
+static void report_events(short events, struct result *result)
+{
+	size_t i, length;
+
+	if (result->moved < 0) {
+		result->error = errno;
+		return;
+	}
+	length = snprintf(result->extra, sizeof(result->extra), ", \"events\": [");
+	for (i = 0; i < sizeof(poll_names) / sizeof(*poll_names); i++) {
+		if (events & poll_names[i].flag)
+			length += snprintf(result->extra + length,
+					   sizeof(result->extra) - length,
+					   "%s\"%s\"",
+					   result->extra[length - 1] == '[' ? "" : ", ",
+					   poll_names[i].name);
+	}
+	snprintf(result->extra + length, sizeof(result->extra) - length, "]");
+}
+
+static void step_poll(const char *argument, struct result *result)
+{
+	struct pollfd entry = { .fd = device };
+	int timeout;
+
+	entry.events = parse_events(argument, &timeout);
 	if (through_uring) {
 		int came = uring_poll(device, entry.events, timeout);
 
@@ -520,20 +551,27 @@ static void step_poll(const char *argument, struct result *result)
 	} else {
 		result->moved = poll(&entry, 1, timeout);
 	}
-	if (result->moved < 0) {
-		result->error = errno;
-		return;
+	report_events(entry.revents, result);
+}
+
+/* What epoll calls the events is what poll calls them */
+static void step_edge(const char *argument, struct result *result)
+{
+	static int edges = -1;
+	struct epoll_event event = {};
+	int timeout;
+
+	event.events = EPOLLET | (unsigned short)parse_events(argument, &timeout);
+	if (edges < 0) {
+		edges = epoll_create1(EPOLL_CLOEXEC);
+		if (edges < 0 || epoll_ctl(edges, EPOLL_CTL_ADD, device, &event)) {
+			result->error = errno;
+			return;
+		}
 	}
-	length = snprintf(result->extra, sizeof(result->extra), ", \"events\": [");
-	for (i = 0; i < sizeof(poll_names) / sizeof(*poll_names); i++) {
-		if (entry.revents & poll_names[i].flag)
-			length += snprintf(result->extra + length,
-					   sizeof(result->extra) - length,
-					   "%s\"%s\"",
-					   result->extra[length - 1] == '[' ? "" : ", ",
-					   poll_names[i].name);
-	}
-	snprintf(result->extra + length, sizeof(result->extra) - length, "]");
+	event.events = 0;
+	result->moved = epoll_wait(edges, &event, 1, timeout);
+	report_events(event.events, result);
 }
 
 static void step_uring(const char *argument, struct result *result)
@@ -1091,6 +1129,7 @@ static const struct {
 	{ "duplex", step_duplex },
 	{ "records", step_records },
 	{ "poll", step_poll },
+	{ "edge", step_edge },
 	{ "uring", step_uring },
 	{ "workers", step_workers },
 	{ "fsync", step_fsync },
