@@ -7,25 +7,42 @@
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 LAB  := tools/testing/lab
+TOOL := $(MAKE) --no-print-directory -C tools/thunderbolt/tbstream O=$(CURDIR)/build/tbstream
+# For another machine: everything goes below the directory that either is set to
+INTO := $(or $(INSTALL_MOD_PATH),$(DESTDIR))
 # Nothing of this make concerns those that the scripts start
 RUN  := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 # Distributions keep their signing key to themselves; without one, do not try
 UNSIGNED := $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
-modules: ## Build the module for the running kernel (KVER= or KDIR= for another)
+all: ## Build the module for the running kernel (KVER= or KDIR= for another), and tbstream
+all: modules tool
+
+modules: ## Build only the module
 modules: kernel
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) modules
 
-install: ## Install the module into updates/, where it wins over the kernel's own
-install: modules
-	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) \
-		INSTALL_MOD_DIR=updates $(UNSIGNED) modules_install
-	@scripts/installed \
-		"$$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)" \
-		$(INSTALL_MOD_PATH)
+tool: ## Build only tbstream, the command for the person at the shell
+	@$(TOOL)
 
-deb: ## Make the Debian package thunderbolt-stream-dkms in build/deb
+# What is loaded, and what else holds the module, is seen to when all is in its place
+RELEASE = $$($(RUN) $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+
+install: ## Install both: the module into updates/, where it wins over the kernel's own
+install: all
+	@$(TOOL) install DESTDIR=$(INTO)
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(INTO) \
+		INSTALL_MOD_DIR=updates $(UNSIGNED) modules_install
+	@scripts/installed "$(RELEASE)" $(INTO)
+
+uninstall: ## Take away what "make install" has installed
+uninstall: kernel
+	@$(TOOL) uninstall DESTDIR=$(INTO)
+	@rm -f $(INTO)/lib/modules/$(RELEASE)/updates/thunderbolt_stream.ko*
+	@scripts/installed "$(RELEASE)" $(INTO)
+
+deb: ## Make Debian packages of both in build/deb, the module's for DKMS
 	@packaging/make-deb
 
 kernel:
@@ -82,7 +99,7 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
 		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) \
 		-exec rm -f {} +
-	@rm -rf build/modules build/install build/deb build/usb4sim build/kunit \
+	@rm -rf build/modules build/install build/deb build/tbstream build/usb4sim build/kunit \
 		build/linux-* build/tree-* build/debug-kernel build/selftests \
 		build/style build/check
 
@@ -102,5 +119,5 @@ help: ## This list
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
-.PHONY: modules install deb kernel demo lab check check-tree setup usb4sim-check kunit style \
-	packages-check lab-check bench torture clean distclean help
+.PHONY: all modules tool install uninstall deb kernel demo lab check check-tree setup \
+	usb4sim-check kunit style packages-check lab-check bench torture clean distclean help

@@ -13,7 +13,7 @@ LAB = dict(hosts=(HostSpec("alpha", kernel="7.3"), HostSpec("beta", kernel="6.12
            driver=None, wait=False)
 
 LOADED = "/sys/module/thunderbolt_stream/srcversion"
-SOURCES = ["Kbuild", "Makefile", "compat", "drivers", "scripts"]
+SOURCES = ["Kbuild", "Makefile", "compat", "dkms.conf", "drivers", "scripts", "tools/thunderbolt"]
 
 
 def install(lab: Lab, host: Host) -> str:
@@ -24,9 +24,8 @@ def install(lab: Lab, host: Host) -> str:
     release = paths.kernel_release(host.kernel)
     tree, share = paths.BUILD / "install", lab.directory / "share"
     tree.mkdir(exist_ok=True)
-    subprocess.run(["rsync", "-a", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
-                    "--exclude=.*.cmd", *(str(paths.PROJECT / name) for name in SOURCES), f"{tree}/"],
-                   check=True)
+    subprocess.run(["rsync", "-aR", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
+                    "--exclude=.*.cmd", *SOURCES, f"{tree}/"], cwd=paths.PROJECT, check=True)
     host.run(f"mkdir -p /lab/staged/lib/modules && cp -r /lib/modules/{release} /lab/staged/lib/modules/")
     build("make install", ["make", "-s", "-C", str(tree), f"KVER={release}",
                            f"INSTALL_MOD_PATH={share}/staged", "install"],
@@ -38,6 +37,7 @@ def install(lab: Lab, host: Host) -> str:
     wanted = subprocess.run(["modinfo", "-F", "srcversion", str(module)], check=True, text=True,
                             capture_output=True).stdout.strip()
     assert wanted, f"{module} has no srcversion"
+    assert (share / "staged/usr/sbin/tbstream").exists(), "no tbstream beside the module"
     setattr(lab, "installed", wanted)
     return wanted
 
