@@ -5,11 +5,13 @@ import json
 import shlex
 from typing import Any
 
-from lab import Lab, paths
-from lab.child import build
+from lab import HostSpec, Lab
 from lab.host import Host, Result
+from lab.lab import SYSTEMD
+from lab.tool import build_tool
 
-SOURCE = paths.PROJECT / "tools/thunderbolt/tbstream"
+# The hosts have the names that the user's guide gives them.
+WITH_SYSTEMD = {"hosts": (HostSpec("first", init=SYSTEMD), HostSpec("second")), "driver": "ours"}
 
 
 def install(lab: Lab) -> tuple[Host, Host]:
@@ -23,10 +25,7 @@ def install(lab: Lab) -> tuple[Host, Host]:
 def install_on(lab: Lab, host: Host) -> None:
     """Install tbstream on a host that does not have it yet."""
     if host.run("test -e /usr/sbin/tbstream", check=False).code:
-        output = paths.BUILD / "tbstream"
-        build("tbstream", ["make", "-s", "-C", str(SOURCE), f"O={output}"],
-              lab.directory / "tbstream.build")
-        host.put(output / "tbstream", "/usr/sbin/tbstream")
+        host.put(build_tool(lab.directory), "/usr/sbin/tbstream")
         host.run("chmod 755 /usr/sbin/tbstream")
 
 
