@@ -92,6 +92,7 @@ def smoke(say: Callable[[str], None]) -> int:
     print(f"KTAP version 1\n1..{len(items) + len(NET_PEERS) + 1}", flush=True)
     with Rig(["ours"], net=True, doorbells="mapped", progress=say) as rig:
         state: State = {}
+        tried: set[str] = set()
 
         def once(peer: Peer, workload: Workload) -> None:
             peer.prepare(rig, state, workload.streams)
@@ -102,8 +103,11 @@ def smoke(say: Callable[[str], None]) -> int:
         def each(part: str, item: Item) -> None:
             small = _small(item.workload)
             comparison.workloads.append(replace(item, workload=small).json(part))
+            # Other modes of ours only where they come first: switching takes its time
             for peer in (PEERS[name] for name in item.peers if PEERS[name].driver == "ours"):
-                once(peer, small)
+                if peer.name == "ours" or peer.name not in tried:
+                    tried.add(peer.name)
+                    once(peer, small)
 
         for part, item in items:
             test(f"{item.workload.name}_arrives_unharmed_and_is_counted",
