@@ -123,6 +123,25 @@ def test_every_command_of_the_guide_is_typed(_lab: Lab) -> None:
     assert not missing, "typed by no test (see tests/typist.py):\n" + "\n".join(missing)
 
 
+def test_pictures_show_the_states_that_there_are(_lab: Lab) -> None:
+    """The pictures of states have those of the driver, all of them and no other."""
+    driver, documents = (paths.PROJECT / name for name in
+                         ("drivers/thunderbolt/stream", "Documentation"))
+
+    def drawn(picture: str, names: str) -> set[str]:
+        text = (documents / f"{picture}.dot").read_text()
+        return {name for edge in re.findall(r"^\s*(\w+) -> (\w+)\b", text, re.MULTILINE)
+                for name in edge if re.fullmatch(names, name)}
+
+    function = re.search(r"\*tbstream_state\(.*?^}", (driver / "sysfs.c").read_text(),
+                         re.MULTILINE | re.DOTALL)
+    assert drawn("admin-guide/thunderbolt-stream-states", "[a-z]+") == \
+        set(re.findall(r'"(\w+)"', function[0]))
+    assert drawn("driver-api/thunderbolt-stream-session", "[A-Z_]+") == \
+        set(re.findall(r"^\tTBSTREAM_((?:OUT|IN)_\w+),$", (driver / "session.h").read_text(),
+                       re.MULTILINE))
+
+
 def test_every_command_of_the_readme_is_tested(_lab: Lab) -> None:
     """It is a target of the Makefile, or one of the commands of the guide."""
     guide = {line.command for block in document.blocks(DOCUMENTS["guide"])
