@@ -4,23 +4,23 @@ screen: where a person would look at frames, a test takes checksums of them."""
 
 from lab import Lab
 from lab.host import Process
-from tests.streams import OURS, Stream, pair
+from tests.streams import OURS, Stream, check_transfer, pair
 
 LAB = OURS
 
 # Noise: no frame is like another one, and each makes a large JPEG
 WIDTH, HEIGHT = 320, 240
-NOISE = ("videotestsrc pattern=snow num-buffers={frames}"
-         f" ! video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=30/1")
+NOISE = ("videotestsrc pattern=snow is-live={live} num-buffers={frames}"
+         f" ! video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate={{rate}}/1")
 # Decoded frames on standard output as a line for each, its checksum
 CHECKSUMS = (f"jpegdec ! video/x-raw,format=I420 ! fdsink"
              f" | split -b {WIDTH * HEIGHT * 3 // 2} --filter=sha256sum")
 
 
-def film(source: Stream, frames: int) -> Process:
+def film(source: Stream, frames: int, rate: int = 30, live: bool = False) -> Process:
     """Start a camera that sends so many frames, and prints the checksum of each as
     whoever decodes it must see it."""
-    camera = NOISE.format(frames=frames)
+    camera = NOISE.format(frames=frames, rate=rate, live=str(live).lower())
     return source.host.start(
         f"set -o pipefail; gst-launch-1.0 -q {camera} ! jpegenc ! tee name=camera"
         f" ! queue ! filesink location={source.device} camera. ! queue ! {CHECKSUMS}")
@@ -53,3 +53,20 @@ def test_every_frame_arrives(lab: Lab) -> None:
         viewer = watch(sink)
         sent = shown(film(source, frames))
         check_frames(sent, shown(viewer), frames)
+
+
+def test_beside_bulk(lab: Lab) -> None:
+    """No frame is lost or damaged while a bulk stream shares the cable."""
+    frames, rate = 50, 10
+    source, sink = pair(lab, hopid=9)
+    bulk = pair(lab, hopid=10)
+    viewer = watch(sink)
+    camera = film(source, frames, rate, live=True)
+    sink.wait_count("rx_frames", 1)
+    transfers = 0
+    while camera.poll() is None:
+        check_transfer(*bulk, 8 << 20, write=":256k", seed=transfers, timeout=60)
+        bulk = bulk[::-1]
+        transfers += 1
+    check_frames(shown(camera), shown(viewer), frames)
+    assert transfers > 1, "the bulk stream was too slow to be a neighbour"
