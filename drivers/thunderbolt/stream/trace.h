@@ -110,7 +110,8 @@ TRACE_EVENT(tbstream_control,
 				{ TBSTREAM_RX_READY, "ready" },
 				{ TBSTREAM_RX_STOPPED, "stopped" },
 				{ TBSTREAM_RX_BROKEN, "broken" },
-				{ TBSTREAM_RX_COMPLETE, "complete" }))
+				{ TBSTREAM_RX_COMPLETE, "complete" },
+				{ TBSTREAM_RX_JOINED, "joined" }))
 );
 
 TRACE_EVENT(tbstream_tunnel,
