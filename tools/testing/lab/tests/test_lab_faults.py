@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The lab itself: faults that a test asks for happen, and end with it."""
 
+import re
 import subprocess
 import time
 
@@ -103,7 +104,8 @@ def test_controller_dies_and_is_replaced(lab: Lab) -> None:
 
 
 def test_recording(lab: Lab) -> None:
-    """What went over the cable can be looked at afterwards."""
+    """What went over the cable can be looked at afterwards: frames, and what the drivers
+    say to each other about the stream."""
     source, sink = pair(lab)
     file = lab.directory / "wire.pcapng"
     lab.sim.record(file)
@@ -114,7 +116,10 @@ def test_recording(lab: Lab) -> None:
     wire = [line for line in text.splitlines() if f"> {sink.host.name}:1 frame HopID 9" in line]
     sizes = [int(line.split(" bytes")[0].split()[-1]) for line in wire if " DATA " in line]
     assert sum(sizes) == 10000, text
-    assert " CLOSE " in wire[-1], text
+    assert re.search(r" CLOSE 256 bytes: session \w+, 3 frames, 10000 bytes$", wire[-1]), text
+    status = rf'{source.host.name} < .* stream: status of "{source.name}" .* HopIDs in 9 out 9 '
+    assert re.search(status + r".* ready\b", text.replace("|", " ")), text
+    assert re.search(status + r".* complete\b", text.replace("|", " ")), text
 
 
 def test_bad_faults_are_refused(lab: Lab) -> None:
