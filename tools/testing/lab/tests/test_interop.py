@@ -96,15 +96,15 @@ def half_close(_lab: Lab, source: Stream, sink: Stream) -> str | None:
         assert done[0]["eof"] and done[0]["ret"] == 5000, done
         assert good(answer.end())[0]["ret"] == 7000
         return None
-    echo = Party(sink, "rw", f"read-idle={IDLE_MS}", "touch=DONE", "read=eof", "write=7000",
-                 "close")
+    echo = Party(sink, "rw", "read=5000", f"read-idle={IDLE_MS}", "touch=DONE", "read=eof",
+                 "write=7000", "close")
     good(steps(start_io(source.host, source.opened("w"), "write=5000", "close").wait(20)))
     echo.wait_done()
     answer.process.kill()
     done = echo.end()
-    assert done[0]["ret"] == 5000 and not done[0]["eof"], done
-    assert done[2]["eof"] and not done[2]["ret"], done
-    assert done[3]["errno"] == ("EPIPE" if ours(sink) else "ENXIO"), done
+    assert done[0]["ret"] == 5000 and not done[1]["eof"], done
+    assert done[3]["eof"] and not done[3]["ret"], done
+    assert done[4]["errno"] == ("EPIPE" if ours(sink) else "ENXIO"), done
     return ("EOF comes when the last file of any mode is closed, and ends both directions:"
             " no answer can be sent after it")
 
