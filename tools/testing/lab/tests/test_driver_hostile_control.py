@@ -220,7 +220,35 @@ def test_stream_that_does_not_exist(lab: Lab) -> None:
     all_is_well(lab, evil)
 
 
-# Unloading -------------------------------------------------------------
+# Floods ---------------------------------------------------------------
+
+def test_flood_of_control_messages(lab: Lab) -> None:
+    """A peer that asks as fast as it can gets no more than an answer to each question,
+    and takes nothing from others."""
+    alpha, mallory = parties(lab)
+    evil, talk = conversation(lab)
+    reader = start_reader(alpha, evil)
+    talk.meet_reader()
+    mallory.packets()
+    lost = mallory.status()["packets_lost"]
+    question = talk.message(flags=talk.own.flags | ASK)
+    stranger = talk.message(name=b"none", flags=ASK)
+    for words in (question.packet(), stranger.packet()):
+        mallory.send_packet(words, count=1000)
+        mallory.send_packet(words, xdomain.RESPONSE, count=300)
+    with good_stream_goes_on(lab):
+        pass
+    mallory.wait_sent(60)
+    answers = sum(one.is_of(CONTROL) for one in mallory.packets())
+    answers += mallory.status()["packets_lost"] - lost
+    assert 2 <= answers <= 2600, answers
+    answered(talk, flags=talk.own.flags | ASK)
+    talk.send(b"data")
+    result = reader.wait(20)
+    assert (result.code, got(alpha)) == (0, b"data"), result
+    right_conversation(lab, evil, talk)
+    all_is_well(lab, evil)
+
 
 def test_module_goes_while_messages_are_under_way(lab: Lab) -> None:
     """The core looks at the driver's last message for longer than the driver is there:
