@@ -14,7 +14,7 @@ from lab.deadline import Deadline
 from lab.errors import LabFailure
 from lab.host import Host, Process
 from lab.jsonsocket import JsonSocket
-from lab.sim import Cable
+from lab.topology import Cable
 
 KERNEL = "7.3"
 SOURCE = paths.PROJECT / "tools/testing/bench"

@@ -6,12 +6,13 @@ from .deadline import Deadline
 from .errors import (CommandFailed, CommandTimeout, ConditionTimeout,
                      HealthFailure, InfrastructureError, LabFailure, SkipTest)
 from .faults import Frames, Packets
-from .lab import Cable, HostSpec, Lab
+from .lab import HostSpec, Lab
 from .runner import full_only, lab_config
 from .scripted import ScriptedHost
 from .table import Table
+from .topology import Cable, Dock
 
 __all__ = ["Cable", "CommandFailed", "CommandTimeout", "ConditionTimeout",
-           "Deadline", "Frames", "HealthFailure", "HostSpec", "InfrastructureError",
+           "Deadline", "Dock", "Frames", "HealthFailure", "HostSpec", "InfrastructureError",
            "Lab", "LabFailure", "Packets", "ScriptedHost", "SkipTest", "Table",
            "full_only", "lab_config", "xdomain"]

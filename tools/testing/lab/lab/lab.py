@@ -19,7 +19,8 @@ from .machine import Machine
 from .module import build_module
 from .patient import Patient, make_initramfs
 from .scripted import ScriptedHost
-from .sim import Cable, CableHandle, Simulator
+from .sim import CableHandle, Simulator
+from .topology import Cable, Dock, peers
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 
@@ -31,7 +32,7 @@ class HostSpec:
     program that the kernel starts, such as SYSTEMD; "" is the lab's own. `options` are
     more arguments for QEMU, in which {sockets} stands for the directory of its sockets. A
     scripted host has no machine: it is not in Lab.hosts, but a ScriptedHost in
-    Lab.scripted."""
+    Lab.scripted. Cables know a second controller, which is domain 1, as "alpha.1"."""
     name: str
     kernel: str = "6.12"
     driver: str | None = None
@@ -40,6 +41,11 @@ class HostSpec:
     init: str = ""
     options: tuple[str, ...] = ()
     scripted: bool = False
+    controllers: int = 1
+
+    def controller_names(self) -> list[str]:
+        """What cables and the simulator call its controllers."""
+        return [self.name] + [f"{self.name}.{n}" for n in range(1, self.controllers)]
 
 
 PATIENT = "patient"
@@ -56,12 +62,13 @@ class Lab:
 
     driver: "ours" (thunderbolt_stream of this project), "stock" (that of
     kernel 7.3) or None. net: load thunderbolt_net. cables: default is one
-    between port 1 of the first two hosts. profile, lanes (1 or 2) and usb4 (the
-    version of the routers, 1 or 2) are the controllers'. doorbells "mapped" lets guests
-    ring without being trapped, see ../usb4sim/README. simulator False leaves out the
-    controllers. tolerate names rules that a stock driver is known to break. recovery
-    names what makes the initramfs (see patient.py) of a host in addition, `patient`, at
-    the other end of the first cable; it needs driver "ours".
+    between port 1 of the first two hosts. docks: what cables may lead to besides
+    hosts. profile, lanes (1 or 2) and usb4 (the version of the routers, 1 or 2) are the
+    controllers'. doorbells "mapped" lets guests ring without being trapped, see
+    ../usb4sim/README. simulator False leaves out the controllers. tolerate names rules
+    that a stock driver is known to break. recovery names what makes the initramfs (see
+    patient.py) of a host in addition, `patient`, at the other end of the first cable; it
+    needs driver "ours".
     progress is called with one line per step."""
 
     def __init__(self, hosts: Sequence[HostSpec] = DEFAULT_HOSTS, profile: str = "intel",
@@ -69,6 +76,7 @@ class Lab:
                  cables: Sequence[Cable] | None = None, lanes: int = 1, usb4: int = 1, doorbells: str = "trapped",
                  simulator: bool = True, shell: bool = False, wait: bool = True,
                  tolerate: Sequence[str] = (), recovery: str | None = None,
+                 docks: Sequence[Dock] = (),
                  name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
         self.specs = tuple(spec for spec in hosts if not spec.scripted)
         self.scripted: list[ScriptedHost] = []
@@ -80,6 +88,7 @@ class Lab:
         self.cables: list[CableHandle] = []
         self.directory = paths.RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         self._cable_specs = cables
+        self._docks = tuple(docks)
         self._sim_options = [f"profile={profile}", f"lanes={lanes}", f"usb4={usb4}",
                              f"doorbells={doorbells}"]
         self._with_simulator = simulator
@@ -145,9 +154,10 @@ class Lab:
             self._start_simulator(sockets)
             stack.callback(self.sim.stop)
         for spec in self.specs:
-            nhi = self._sim.socket(spec.name) if self._sim else None
+            nhis = ([self._sim.socket(name) for name in spec.controller_names()]
+                    if self._sim else [])
             machine = Machine(spec.name, spec.kernel, spec.memory_mib, spec.processors,
-                              self.directory, sockets, nhi, self._shell, spec.init,
+                              self.directory, sockets, nhis, self._shell, spec.init,
                               spec.options)
             self.hosts.append(Host(machine, share, spec.driver or self.driver, self.net))
         if self._recovery is not None:
@@ -215,7 +225,7 @@ class Lab:
         return modules
 
     def _start_simulator(self, sockets: Path) -> None:
-        machines = [spec.name for spec in self.specs]
+        machines = [name for spec in self.specs for name in spec.controller_names()]
         if self._recovery is not None:
             machines.append(PATIENT)
         names = machines + self._scripted_names
@@ -226,7 +236,7 @@ class Lab:
         self._progress(f"start usb4sim: {len(names)} controllers ({self.profile}),"
                        f" {len(cables)} cable{'s' if len(cables) != 1 else ''}")
         self._sim = Simulator(machines, cables, self._sim_options, self.directory, sockets,
-                              self._scripted_names)
+                              self._scripted_names, self._docks)
         self._sim.start()
         self.scripted = [ScriptedHost(name, self._sim.command) for name in self._scripted_names]
         self.cables = [CableHandle(self._sim, number) for number in range(len(cables))]
@@ -248,15 +258,17 @@ class Lab:
             self._progress(f"connected after {time.monotonic() - began:.1f} s")
 
     def wait_for_peers(self) -> None:
-        """Until every host has found another one at the end of each cable that is in. A
+        """Until every host has found all others that the cables which are in lead to. A
         host without a machine is not waited for: a test speaks for it."""
-        names = [host.name for host in self.hosts]
-        ends = [(spec.end_a.split(":")[0], spec.end_b.split(":")[0])
-                for spec, cable in zip(self._cable_specs or (), self.cables) if cable.plugged]
-        for host in self.hosts:
-            peers = sum(host.name in pair for pair in ends if all(end in names for end in pair))
-            if peers:
-                host.wait_for_peer(60, peers)
+        plugged = [spec for spec, cable in zip(self._cable_specs or (), self.cables)
+                   if cable.plugged]
+        docks = {dock.name for dock in self._docks}
+        machines = {name for spec in self.specs for name in spec.controller_names()}
+        for spec, host in zip(self.specs, self.hosts):
+            expected = sum(peer in machines for name in spec.controller_names()
+                           for peer in peers(name, docks, plugged))
+            if expected:
+                host.wait_for_peer(60, expected)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:

@@ -32,10 +32,10 @@ def data_disk(name: str) -> Path:
 
 
 class Machine:
-    """A running QEMU with the lab's kernel, disks, shared folder and agent."""
+    """A running QEMU with the lab's kernel, disks, shared folder, agent and controllers."""
 
     def __init__(self, name: str, kernel: str, memory_mib: int, processors: int,
-                 run_dir: Path, socket_dir: Path, nhi_socket: Path | None, shell: bool,
+                 run_dir: Path, socket_dir: Path, nhi_sockets: Sequence[Path], shell: bool,
                  init: str = "", options: Sequence[str] = ()) -> None:
         self.name = name
         self.kernel = kernel
@@ -46,7 +46,7 @@ class Machine:
         self._options = tuple(options)
         self._memory_mib = memory_mib
         self._processors = processors
-        self._nhi_socket = nhi_socket
+        self._nhi_sockets = nhi_sockets
         self._shell = shell
         self._init = f"lab.init={init}" if init else ""
         self._child: Child | None = None
@@ -109,9 +109,9 @@ class Machine:
             command += ["-chardev", f"socket,id=shell,path={self.shell_socket},"
                                     "server=on,wait=off",
                         "-device", "virtconsole,chardev=shell"]
-        if self._nhi_socket is not None:
+        for path in self._nhi_sockets:
             command += ["-device", '{"driver":"vfio-user-pci","socket":{"type":"unix",'
-                                   f'"path":"{self._nhi_socket}"' "}}"]
+                                   f'"path":"{path}"' "}}"]
         return command + [option.replace("{sockets}", str(self.sockets))
                           for option in self._options]
 

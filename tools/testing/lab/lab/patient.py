@@ -54,9 +54,9 @@ class Patient(Machine):
     """The host. Always kernel 6.12."""
 
     def __init__(self, name: str, generator: str, initramfs: Path, run_dir: Path,
-                 socket_dir: Path, nhi_socket: Path | None) -> None:
+                 socket_dir: Path, nhi_socket: Path) -> None:
         # An initramfs with everything in it needs more memory to unpack than others.
-        super().__init__(name, "6.12", 1024, 1, run_dir, socket_dir, nhi_socket, shell=False)
+        super().__init__(name, "6.12", 1024, 1, run_dir, socket_dir, [nhi_socket], shell=False)
         self._generator = GENERATORS[generator]
         self._initramfs = initramfs
         self._serial_socket = socket_dir / f"{name}.serial"

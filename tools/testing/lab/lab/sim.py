@@ -4,7 +4,6 @@
 import json
 import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -13,24 +12,9 @@ from .child import Child, build, tail
 from .deadline import Deadline
 from .errors import InfrastructureError, LabFailure
 from .faults import Faults
+from .topology import Cable, Dock, ports
 
 _built = False
-
-
-@dataclass(frozen=True)
-class Cable:
-    """Which two ports a cable joins, each as "HOST:PORT"; ports are numbered
-    1, 3, 5, ... by their first lane adapter."""
-    end_a: str
-    end_b: str
-
-
-def _ports(host: str, cables: Sequence[Cable]) -> int:
-    """USB4 ports that a host needs. A port has two lane adapters and is named
-    by the number of the first one: 1, 3, 5, ..."""
-    adapters = [int(end.split(":")[1]) for cable in cables for end in (cable.end_a, cable.end_b)
-                if end.split(":")[0] == host]
-    return (max(adapters, default=1) + 1) // 2
 
 
 class CableHandle:
@@ -70,11 +54,13 @@ def use_build(directory: Path) -> None:
 
 
 class Simulator:
-    """usb4sim with one controller per host name, and scripted hosts."""
+    """usb4sim with controllers, scripted hosts and docks."""
 
     def __init__(self, hosts: Sequence[str], cables: Sequence[Cable], options: Sequence[str],
-                 run_dir: Path, socket_dir: Path, scripted: Sequence[str] = ()) -> None:
-        """`options` are appended to each --host, as in "profile=amd"."""
+                 run_dir: Path, socket_dir: Path, scripted: Sequence[str] = (),
+                 docks: Sequence[Dock] = ()) -> None:
+        """`options` are appended to each --host, as in "profile=amd", and to each --dock
+        those which a dock has, too."""
         self.faults = Faults(self.command)
         self.event_log = run_dir / "usb4sim.events"
         self._control = socket_dir / "sim"
@@ -83,12 +69,18 @@ class Simulator:
         self._command = [str(paths.SIM_BUILD / "usb4sim")]
         for number, (name, path) in enumerate(self._sockets.items()):
             words = [f"NAME={name}", f"socket={path}", f"uuid-seed={number + 1}",
-                     f"ports={_ports(name, cables)}", *options]
+                     f"ports={ports(name, cables)}", *options]
             self._command += ["--host", ",".join(words)]
         for number, name in enumerate(scripted, len(hosts)):
             words = [f"NAME={name}", "kind=script", f"uuid-seed={number + 1}",
-                     f"ports={_ports(name, cables)}", *options]
+                     f"ports={ports(name, cables)}", *options]
             self._command += ["--host", ",".join(words)]
+        common = [option for option in options
+                  if not option.startswith(("profile=", "doorbells="))]
+        for number, dock in enumerate(docks):
+            words = [f"name={dock.name}", f"uuid-seed={number + 1}",
+                     f"ports={max(2, ports(dock.name, cables))}", *common]
+            self._command += ["--dock", ",".join(words)]
         for cable in cables:
             self._command += ["--cable", f"{cable.end_a},{cable.end_b}"]
         self._command += ["--control", str(self._control), "--log", str(self.event_log),
