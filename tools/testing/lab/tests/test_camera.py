@@ -2,11 +2,18 @@
 """A camera at one host and who watches at the other, with GStreamer. No guest has a
 screen: where a person would look at frames, a test takes checksums of them."""
 
-from lab import Lab
+import struct
+import zlib
+from pathlib import Path
+
+from lab import Lab, paths
 from lab.host import Process
 from tests.streams import OURS, Stream, check_transfer, pair
+from tests.typist import Typist, types
 
 LAB = OURS
+
+STILL = paths.BUILD / "camera" / "still.png"
 
 # Noise: no frame is like another one, and each makes a large JPEG
 WIDTH, HEIGHT = 320, 240
@@ -55,6 +62,50 @@ def test_every_frame_arrives(lab: Lab) -> None:
         check_frames(sent, shown(viewer), frames)
 
 
+def pixels(png: Path) -> tuple[int, int, bytes]:
+    """Bytes in a line, lines and all samples, filtered as PNG does; fails unless it is one
+    in colours, with or without transparency."""
+    data = png.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR", data[:16]
+    width, height = struct.unpack_from(">2I", data, 16)
+    at, packed = 8, b""
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        packed += data[at + 8:at + 8 + length] if kind == b"IDAT" else b""
+        at += 12 + length
+    return width * {2: 3, 6: 4}[data[25]], height, zlib.decompress(packed)
+
+
+@types("guide", "A camera")
+def test_still_picture_of_a_camera(lab: Lab, typist: Typist) -> None:
+    """What a camera of the one host sees can be looked at on the other one, which ends
+    when the other does. The camera is a test source: that of the kernel, vivid, fills the
+    kernel's log when a machine is too slow for it."""
+    screen, picture = (line.command for line in typist.lines("first"))
+    film_it, = (line.command for line in typist.lines("second"))
+    source, sink = pair(lab)
+    assert source.device == sink.device == "/dev/tbstream0"
+    film_it = film_it.replace("v4l2src", "videotestsrc is-live=true")
+    camera = source.host.start(f"exec {film_it}")
+    viewer = sink.host.start(f"exec {screen.replace('autovideosink', 'fakesink')}")
+    # More than its ring holds, so the viewer has taken some
+    sink.wait_count("rx_frames", 300, 30)
+    viewer.kill("INT")
+    assert (ended := viewer.wait(10)).code == 0, ended
+    assert "Broken pipe" in (ended := camera.wait(10)).stderr and ended.code, ended
+
+    camera = source.host.start(f"exec {film_it}")
+    sink.host.run(f"cd /tmp && {picture}", timeout=60)
+    assert "Broken pipe" in (ended := camera.wait(10)).stderr and ended.code, ended
+
+    STILL.parent.mkdir(exist_ok=True)
+    sink.host.get("/tmp/still.png", STILL)
+    sink.host.run("rm /tmp/still.png")
+    width, height, samples = pixels(STILL)
+    assert len(samples) == height * (width + 1), f"{width}x{height}: {len(samples)} bytes"
+    assert len(set(samples)) > 16, "there is nothing in the picture"
+
+
 def test_beside_bulk(lab: Lab) -> None:
     """No frame is lost or damaged while a bulk stream shares the cable."""
     frames, rate = 50, 10
@@ -70,3 +121,10 @@ def test_beside_bulk(lab: Lab) -> None:
         transfers += 1
     check_frames(shown(camera), shown(viewer), frames)
     assert transfers > 1, "the bulk stream was too slow to be a neighbour"
+
+
+def summary(passed: dict[str, bool]) -> str:
+    """Where the picture is."""
+    still = "camera.still_picture_of_a_camera"
+    return f"a picture taken over the cable: {STILL.relative_to(paths.PROJECT)}" \
+        if passed.get(still) else ""
