@@ -9,15 +9,26 @@ import time
 from .errors import InfrastructureError
 from .host import Host
 from .lab import HostSpec, Lab
+from .tool import install_tool
 
 HINT = """\
 You are root on {name}. {peer} is at the other end of the cable.
-Make a stream:
-  mkdir -p {directory}
-{numbers}
-Then: {use}
+{advice}
 Other pane: Ctrl-b and an arrow key. Stop everything: Ctrl-b d.
 """
+
+# With our driver there is tbstream; without, everything is done by hand
+WITH_TOOL = """\
+Make a stream, and use it:
+  tbstream create hello
+  {use}
+By hand it is mkdir: see the user's guide. More: tbstream --help"""
+BY_HAND = """\
+Make a stream:
+  mkdir -p {directory}
+  cd {directory}
+  echo 8 > in_hopid; echo 8 > out_hopid
+Then: {use}"""
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 TMUX = ["tmux", "-L", "tblab", "-f", "/dev/null"]
@@ -29,16 +40,14 @@ def _say(text: str) -> None:
 
 def _hint(host: Host, peer: Host, first: bool) -> str:
     """What to type on one of the two hosts."""
-    service = host.service() if host.driver else "SERVICE"
-    directory = f"{CONFIGFS}/{service}/hello"
-    if host.driver == "stock":
-        numbers = f"  cd {directory}\n  echo 8 > in_hopid; echo 8 > out_hopid"
-    elif first:
-        numbers = f"  cd {directory}\n  echo -1 > in_hopid; echo -1 > out_hopid"
+    if host.driver == "ours":
+        advice = WITH_TOOL.format(use="tbstream receive hello -" if first else
+                                  "echo hello | tbstream send hello")
     else:
-        numbers = f"(the numbers come from {peer.name} by themselves, in a second or two)"
-    return HINT.format(name=host.name, peer=peer.name, directory=directory, numbers=numbers,
-                       use="cat /dev/tbstream0" if first else "echo hello > /dev/tbstream0")
+        service = host.service() if host.driver else "SERVICE"
+        advice = BY_HAND.format(directory=f"{CONFIGFS}/{service}/hello",
+                                use="cat /dev/tbstream0" if first else "echo hello > /dev/tbstream0")
+    return HINT.format(name=host.name, peer=peer.name, advice=advice)
 
 
 def _start_shell(host: Host, hint: str) -> None:
@@ -83,6 +92,9 @@ def shell(kernels: list[str], driver: str) -> int:
     with Lab(specs, driver=None if driver == "none" else driver, shell=True, name="shell",
              simulator=driver != "none", progress=_say) as lab:
         left, right = lab.hosts
+        for host in lab.hosts:
+            if host.driver == "ours":
+                install_tool(host, lab.directory)
         subprocess.run([*TMUX, "new-session", "-d", "-s", "lab", _pane_command(left)], check=True)
         try:
             subprocess.run([*TMUX, "split-window", "-h", "-t", "lab", _pane_command(right)],
