@@ -23,6 +23,10 @@ HARMLESS = re.compile(
     r"hpet_acpi_add: no address or irqs|x86/mm: Checked W\+X mappings: passed"
     r"|DMA-API: (?:preallocated|debugging enabled)|kmemleak: Kernel memory leak detector initialized")
 
+# A fault of the stock Thunderbolt core that any two hosts can meet, already while they
+# find each other: "A fault of the core" in Documentation/driver-api/thunderbolt-stream.rst
+CORE_FAULT = re.compile(r"tb_cfg_request_put\+0x\w+/0x\w+ \[thunderbolt\]")
+
 
 class Console:
     """The log of one guest's serial console."""
@@ -36,6 +40,10 @@ class Console:
             return self.path.read_bytes().decode(errors="replace")
         except FileNotFoundError:
             return ""
+
+    def core_fault(self) -> bool:
+        """The kernel's Thunderbolt core has given a request back twice."""
+        return CORE_FAULT.search(self.text()) is not None
 
     def new_faults(self, expected: re.Pattern[str] | None = None) -> list[str]:
         """Fault lines since the last call, with what follows the first one."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
-from .errors import InfrastructureError, LabFailure, SkipTest
+from .errors import CoreFault, InfrastructureError, LabFailure, SkipTest
 from .lab import Lab
 
 TestFunction = Callable[[Lab], None]
@@ -121,6 +121,7 @@ class Runner:
         self._count = len(tests)
         self.tally = Tally()
         self._results: dict[Summary, dict[str, bool]] = {}
+        self._repeated: set[str] = set()
 
     def run(self) -> int:
         """0 all passed, 1 failures, 2 the lab itself does not work."""
@@ -153,6 +154,8 @@ class Runner:
         while waiting:
             try:
                 broken = self._run_in_one_lab(waiting, broken)
+            except CoreFault as fault:
+                _comment(f"{fault}; {waiting[0].name} once more")
             except InfrastructureError as error:
                 broken += 1
                 if broken > 1:
@@ -168,6 +171,7 @@ class Runner:
         try:
             lab.__enter__()
         except AssertionError as error:
+            self._pass_over_core_fault(waiting[0], lab)
             # The drivers did not load or the hosts did not find each other;
             # the group's other tests would meet the same.
             self._report(waiting.pop(0), began, error, lab)
@@ -210,10 +214,20 @@ class Runner:
                 lab.reset_state()
             except AssertionError as error:
                 problem = error
+        if isinstance(problem, AssertionError):
+            self._pass_over_core_fault(test, lab)
         self._report(test, began, problem, lab)
         if any(host.slept for host in lab.hosts):
             return False
         return problem is None or isinstance(problem, SkipTest)
+
+    def _pass_over_core_fault(self, test: Test, lab: Lab) -> None:
+        """Raise CoreFault, so that a test that met one is run again, once."""
+        faulty = [host.name for host in lab.hosts if host.console.core_fault()]
+        if faulty and test.name not in self._repeated:
+            self._repeated.add(test.name)
+            raise CoreFault(f"{faulty[0]}: the kernel's Thunderbolt core has given a request"
+                            " back twice")
 
     def _report(self, test: Test, began: float, problem: BaseException | None, lab: Lab) -> None:
         self._number += 1
