@@ -19,6 +19,8 @@
 
 /* Properties that have not changed for so long will not explain a difference */
 #define TBSTREAM_STABLE_TIME	(3 * HZ)
+/* A peer that knows a stream has said so by then, even if it is slow */
+#define TBSTREAM_SILENT_TIME	(10 * HZ)
 
 static void tbstream_hopid_free(struct kref *kref)
 {
@@ -449,34 +451,51 @@ bool tbstream_hopids_final(struct tbstream *stream)
 	return true;
 }
 
+/* May the peer yet choose a HopID that ours would follow, if we wait? */
+static bool tbstream_hopids_too_early(const struct tbstream *stream, int their_in,
+				      int their_out, unsigned long since)
+{
+	const struct tbstream_direction *in = &stream->dir[TBSTREAM_IN];
+	const struct tbstream_direction *out = &stream->dir[TBSTREAM_OUT];
+
+	return tbstream_hopids_may_move(stream) &&
+	       ((in->requested == TBSTREAM_HOPID_AUTOMATIC && !their_out) ||
+		(out->requested == TBSTREAM_HOPID_AUTOMATIC && !their_in)) &&
+	       time_before(jiffies, since + TBSTREAM_SILENT_TIME);
+}
+
 /**
  * tbstream_hopids_agree() - Do the two ends' HopIDs mirror each other?
  * @stream: Attached stream
  * @since: jiffies when somebody began to wait for that
  *
- * A peer that says nothing about this stream, or has no HopIDs for it yet, does
- * not disagree.
+ * A peer that says nothing about this stream, or has no HopIDs for it yet, does not
+ * disagree. But if our choice is automatic it may be about to: two ends that were made
+ * at the same time have not heard of each other. A stream in use keeps its HopIDs, so
+ * it is not used before the peer had the time to say something.
  *
  * Context: tbstream_lock held.
  *
- * Return: 0; -EAGAIN if they differ but that may be old news; -EPROTO if they
- * differ for good, which is logged.
+ * Return: 0; -EAGAIN if they differ but that may be old news, or if it is too early to
+ * tell; -EPROTO if they differ for good, which is logged.
  */
 int tbstream_hopids_agree(struct tbstream *stream, unsigned long since)
 {
 	struct tbstream_peer *peer = stream->peer;
+	int in, out, their_in = 0, their_out = 0;
 	struct tbstream_advert advert;
-	int in, out, their_in, their_out;
 
 	lockdep_assert_held(&tbstream_lock);
 
-	if (!tbstream_props_lookup(peer, stream->name, &advert))
-		return 0;
+	if (tbstream_props_lookup(peer, stream->name, &advert)) {
+		their_in = tbstream_hopid_mirrored(&advert, TBSTREAM_OUT);
+		their_out = tbstream_hopid_mirrored(&advert, TBSTREAM_IN);
+	}
 	in = tbstream_hopid_value(stream->dir[TBSTREAM_IN].hopid);
 	out = tbstream_hopid_value(stream->dir[TBSTREAM_OUT].hopid);
-	their_in = tbstream_hopid_mirrored(&advert, TBSTREAM_OUT);
-	their_out = tbstream_hopid_mirrored(&advert, TBSTREAM_IN);
 
+	if (tbstream_hopids_too_early(stream, their_in, their_out, since))
+		return -EAGAIN;
 	if ((!in || !their_out || in == their_out) &&
 	    (!out || !their_in || out == their_in))
 		return 0;

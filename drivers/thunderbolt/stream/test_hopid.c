@@ -513,6 +513,27 @@ static void ends_that_mirror_each_other_agree(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
 }
 
+static void automatic_choice_gives_a_silent_peer_time_to_say_its_own(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, 10), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 0), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
+	/* It has only the one direction yet */
+	peer_says(test, "a", 10, 0, 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 0), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), 0);
+	/* What the user chose stays, whatever the peer says */
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 9), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 0), 0);
+	/* It has said all */
+	peer_says(test, "a", 10, 9, 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 0), 0);
+}
+
 static void ends_that_differ_are_wrong_only_once_that_is_certain(struct kunit *test)
 {
 	struct world *world = test->priv;
@@ -585,6 +606,7 @@ static struct kunit_case hopid_cases[] = {
 	KUNIT_CASE(stream_in_use_keeps_what_it_has),
 	KUNIT_CASE(peer_is_told_which_hopids_may_change),
 	KUNIT_CASE(ends_that_mirror_each_other_agree),
+	KUNIT_CASE(automatic_choice_gives_a_silent_peer_time_to_say_its_own),
 	KUNIT_CASE(ends_that_differ_are_wrong_only_once_that_is_certain),
 	KUNIT_CASE(each_open_gives_the_peer_time_to_change_its_mind),
 	KUNIT_CASE(only_the_users_own_choice_needs_no_waiting),
