@@ -6,7 +6,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from lab import Lab, paths
+from lab import Lab, full_only, paths
 from lab.host import Process
 from tests.streams import OURS, Stream, check_transfer, pair
 from tests.typist import Typist, types
@@ -62,6 +62,21 @@ def test_every_frame_arrives(lab: Lab) -> None:
         check_frames(sent, shown(viewer), frames)
 
 
+def test_filesrc_shows_every_frame(lab: Lab) -> None:
+    """filesrc and filesink with the device's name are enough. As filesrc does not end
+    with the film, but waits for the next one, the viewer here leaves by itself, when it
+    has seen enough and the next frame comes."""
+    frames = 30
+    source, sink = pair(lab)
+    viewer = sink.host.start(
+        f"set -o pipefail; gst-launch-1.0 -q filesrc location={sink.device}"
+        f" ! {CHECKSUMS.replace('fdsink', f'identity eos-after={frames + 1} ! fdsink')}")
+    camera = film(source, frames + 2)
+    seen = shown(viewer)
+    sent = camera.wait(30).stdout.split()[::2]
+    check_frames(sent[:frames], seen, frames)
+
+
 def pixels(png: Path) -> tuple[int, int, bytes]:
     """Bytes in a line, lines and all samples, filtered as PNG does; fails unless it is one
     in colours, with or without transparency."""
@@ -106,9 +121,8 @@ def test_still_picture_of_a_camera(lab: Lab, typist: Typist) -> None:
     assert len(set(samples)) > 16, "there is nothing in the picture"
 
 
-def test_beside_bulk(lab: Lab) -> None:
-    """No frame is lost or damaged while a bulk stream shares the cable."""
-    frames, rate = 50, 10
+def beside_bulk(lab: Lab, frames: int, rate: int) -> None:
+    """A live camera, while another stream sends as much as the cable takes."""
     source, sink = pair(lab, hopid=9)
     bulk = pair(lab, hopid=10)
     viewer = watch(sink)
@@ -121,6 +135,17 @@ def test_beside_bulk(lab: Lab) -> None:
         transfers += 1
     check_frames(shown(camera), shown(viewer), frames)
     assert transfers > 1, "the bulk stream was too slow to be a neighbour"
+
+
+def test_beside_bulk(lab: Lab) -> None:
+    """No frame is lost or damaged while a bulk stream shares the cable."""
+    beside_bulk(lab, frames=50, rate=10)
+
+
+@full_only
+def test_beside_bulk_for_minutes(lab: Lab) -> None:
+    """The same for as long as a person might watch."""
+    beside_bulk(lab, frames=1500, rate=10)
 
 
 def summary(passed: dict[str, bool]) -> str:
