@@ -91,8 +91,8 @@ lab-check: ## Only the tests on virtual hosts (as root); T="PATTERN..." for some
 bench: ## How fast, beside other drivers (as root); T="--help" for more
 	@$(RUN) tools/testing/bench/measure compare $(T)
 
-torture: ## The complete fault matrix, and a camera for minutes (as root); TBLAB_SEED=N for others
-	@$(RUN) $(LAB)/tblab test --full fault_matrix camera
+torture: ## The complete fault matrix, long storms and a camera for minutes (as root); TBLAB_SEED=N for others
+	@$(RUN) TORTURE_SECONDS=$${TORTURE_SECONDS:-900} $(LAB)/tblab test --full fault_matrix storm camera
 
 clean: ## Remove what was built, but not the lab's Debian and its downloads
 	@find . \( -path ./.git -o -path ./build \) -prune -o -type f \

@@ -23,7 +23,7 @@ WITH_NET = _labs("6.12", "6.12", net=True)
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 TRACING = "/sys/kernel/tracing"
-TBSTREAM_IO = "/usr/local/bin/tbstream_io"
+PROGRAMS = ("tbstream_io", "tbstream_storm")
 
 # The protocol of control messages between two of ours.
 CONTROL = "c18eaf68-2dfe-44b7-a712-702265e365b4"
@@ -37,15 +37,16 @@ _names = (f"t{number}" for number in itertools.count(1))
 # tbstream_io ----------------------------------------------------------
 
 def prepare(lab: Lab) -> tuple[Host, ...]:
-    """The hosts, with tbstream_io installed and tunnels being traced."""
+    """The hosts, with our programs installed and tunnels being traced."""
     if not hasattr(lab, "prepared"):
         output = paths.BUILD / "selftests"
         source = paths.PROJECT / "tools/testing/selftests/thunderbolt"
-        build("tbstream_io", ["make", "-s", "-C", str(source), f"O={output}"],
+        build("the programs that use streams", ["make", "-s", "-C", str(source), f"O={output}"],
               lab.directory / "selftests.build")
         for host in lab.hosts:
-            host.put(output / "tbstream_io", TBSTREAM_IO)
-            host.run(f"chmod 755 {TBSTREAM_IO}")
+            for program in PROGRAMS:
+                host.put(output / program, f"/usr/local/bin/{program}")
+                host.run(f"chmod 755 /usr/local/bin/{program}")
             trace_tunnels(host)
         setattr(lab, "prepared", True)
     return tuple(lab.hosts)

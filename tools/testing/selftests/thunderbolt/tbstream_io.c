@@ -40,6 +40,9 @@
  *   touch=FILE		tell somebody that we have got this far
  *   await=FILE,MS	wait until somebody has
  *   stop		stop until SIGCONT comes
+ *   faults=STEP[;UNDO]	STEP and UNDO again and again, while the first, then the second,
+ *			... allocation of memory in STEP fails, until none does; needs a
+ *			kernel with fault injection
  *
  * BYTES and SIZE may end in k, m or g. A call that fails does not end the program,
  * except an open. Exit code 0 when no call failed and all that was read was right,
@@ -1108,6 +1111,8 @@ static void step_stop(const char *argument, struct result *result)
 		result->error = errno;
 }
 
+static void step_faults(const char *argument, struct result *result);
+
 /* --- Main ------------------------------------------------------------------- */
 
 static const struct {
@@ -1152,7 +1157,100 @@ static const struct {
 	{ "touch", step_touch },
 	{ "await", step_await },
 	{ "stop", step_stop },
+	{ "faults", step_faults },
 };
+
+/* What is before the "=" of @text is a step's name */
+static int find_step(const char *text)
+{
+	size_t length = strcspn(text, "=");
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+		if (strlen(steps[i].name) == length && !strncmp(text, steps[i].name, length))
+			return i;
+	usage("unknown step", text);
+	return -1;
+}
+
+static void run_step(const char *text, struct result *result)
+{
+	size_t length = strcspn(text, "=");
+
+	steps[find_step(text)].run(text[length] ? text + length + 1 : "", result);
+}
+
+/* --- Failures on demand ------------------------------------------------------- */
+
+/* The n-th allocation of this thread fails, 0 for none */
+static void set_fail_nth(int file, unsigned int n)
+{
+	char text[16];
+
+	if (pwrite(file, text, snprintf(text, sizeof(text), "%u", n), 0) < 0) {
+		perror("tbstream_io: fail-nth");
+		exit(2);
+	}
+}
+
+/* How many allocations it still is to the one that fails; 0 when it has failed */
+static unsigned int get_fail_nth(int file)
+{
+	char text[16] = "";
+
+	if (pread(file, text, sizeof(text) - 1, 0) < 0) {
+		perror("tbstream_io: fail-nth");
+		exit(2);
+	}
+	return atoi(text);
+}
+
+static void note_error(struct result *result, int error)
+{
+	const char *name = strerrorname_np(error);
+	size_t length = strlen(result->extra);
+
+	if (strstr(result->extra, name))
+		return;
+	snprintf(result->extra + length, sizeof(result->extra) - length, "%s\"%s\"",
+		 result->extra[length - 1] == '[' ? "" : ", ", name);
+}
+
+static void step_faults(const char *argument, struct result *result)
+{
+	int file = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	char text[512], *undo;
+	unsigned int n = 0;
+	bool injected;
+
+	if (file < 0) {
+		perror("tbstream_io: /proc/thread-self/fail-nth");
+		exit(2);
+	}
+	snprintf(text, sizeof(text), "%s", argument);
+	undo = strchr(text, ';');
+	if (undo)
+		*undo++ = '\0';
+	strcpy(result->extra, ", \"errors\": [");
+	do {
+		struct result one = { 0 };
+
+		set_fail_nth(file, ++n);
+		run_step(text, &one);
+		injected = !get_fail_nth(file);
+		set_fail_nth(file, 0);
+		if (injected && one.error)
+			note_error(result, one.error);
+		if (!injected)
+			result->error = one.error;
+		if (undo)
+			run_step(undo, &one);
+	} while (injected);
+	result->calls = n;
+	snprintf(result->extra + strlen(result->extra),
+		 sizeof(result->extra) - strlen(result->extra), "], \"faults\": %u", n - 1);
+	close(file);
+}
 
 /* As a JSON string; what is no printable ASCII shows as its bytes */
 static void print_string(const char *text)
@@ -1191,24 +1289,14 @@ static void report(const char *text, const struct result *result, double ms)
 
 static bool step(const char *text)
 {
-	size_t length = strcspn(text, "=");
-	const char *argument = text[length] ? text + length + 1 : "";
 	struct result result = { 0 };
 	double begin;
-	size_t i;
-
-	for (i = 0; i < sizeof(steps) / sizeof(*steps); i++)
-		if (strlen(steps[i].name) == length &&
-		    !strncmp(text, steps[i].name, length))
-			break;
-	if (i == sizeof(steps) / sizeof(*steps))
-		usage("unknown step", text);
 
 	begin = now_ms();
-	steps[i].run(argument, &result);
+	run_step(text, &result);
 	report(text, &result, now_ms() - begin);
 	failed |= result.error || result.mismatch;
-	return steps[i].run != step_open || !result.error;
+	return steps[find_step(text)].run != step_open || !result.error;
 }
 
 int main(int argc, char **argv)
