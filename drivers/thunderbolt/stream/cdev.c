@@ -688,20 +688,22 @@ static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 
 /*
  * The file does not write any more. @keep: if nothing was written, the peer shall see
- * that nothing when it reads. True if that is what ended its session.
+ * that nothing when it reads. True if that is what ends its session, or if the session
+ * has failed and has no end that the peer's reader could see.
  */
 static bool tbstream_leave(struct tbstream_file *file, bool keep)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
 	unsigned int todo = 0;
-	bool last = false;
+	bool ends = false;
 
 	spin_lock(&tx->lock);
 	if (file->outgoing && !file->left) {
 		file->left = true;
-		last = file->outgoing->writers == 1 &&
-		       file->outgoing->state == TBSTREAM_OUT_OPEN;
+		ends = file->outgoing->error == -EIO ||
+		       (file->outgoing->writers == 1 &&
+			file->outgoing->state == TBSTREAM_OUT_OPEN);
 		todo = tbstream_sender_leave(&tx->sender, file->outgoing, keep);
 		tbstream_tx_close_due(tunnel);
 	}
@@ -709,7 +711,7 @@ static bool tbstream_leave(struct tbstream_file *file, bool keep)
 
 	if (todo & TBSTREAM_TELL)
 		tbstream_control_tell(file->stream);
-	return last;
+	return ends;
 }
 
 /* What close(2) waits for. False if there is nothing. */
@@ -720,8 +722,9 @@ static bool tbstream_flush_target(struct tbstream_file *file,
 	if (!file->tunnel->control)
 		return true;
 	/*
-	 * The last writer's bytes are safe when the reader will see their end. Who only
-	 * writes and closes without a byte means that, too.
+	 * The last writer's bytes are safe when the reader will see their end; that
+	 * they were confirmed is not enough. Who only writes and closes without a byte
+	 * means that, too.
 	 */
 	if (tbstream_leave(file, !file->party.reads) && target->bytes)
 		target->bytes = U64_MAX;

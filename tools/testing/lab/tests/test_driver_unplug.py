@@ -136,6 +136,27 @@ def test_complete_session_survives_unplug(lab: Lab) -> None:
     sink.host.run("rm /tmp/go")
 
 
+def test_session_without_an_end_fails_at_close(lab: Lab) -> None:
+    """All bytes were confirmed, then the cable was pulled: no EOF for the reader, no 0 for
+    the writer."""
+    source, sink = pair(lab)
+    reader = start_io(sink.host, sink.opened("r"), "read=50000", "touch=/tmp/got", "read=eof")
+    writer = start_io(source.host, source.opened("w"), "write=50000", "fsync", "touch=/tmp/synced",
+                      "await=/tmp/go,60000", "close")
+    source.host.wait_until("test -e /tmp/synced")
+    sink.host.wait_until("test -e /tmp/got")
+    lab.cable.unplug()
+    source.wait_state("absent", AT_WORST)
+    source.host.run("touch /tmp/go")
+    wrote, read = steps(writer.wait(10)), steps(reader.wait(10))
+    good(wrote[:-1])
+    assert wrote[-1]["errno"] == "EIO", wrote
+    assert read[-1]["errno"] and not read[-1]["eof"], read
+    replug(lab)
+    source.host.run("rm /tmp/go /tmp/synced")
+    sink.host.run("rm /tmp/got")
+
+
 def test_requests_are_kept_over_replug(lab: Lab) -> None:
     """Automatic stays automatic, manual stays exact, a service name works again."""
     alpha, beta = prepare(lab)
