@@ -30,10 +30,12 @@ class Generator:
 
 
 GENERATORS = {
-    "initramfs-tools": Generator("tbstream break=mount", r"\(initramfs\) $"),
+    "initramfs-tools": Generator("tbstream break=mount", r"\(initramfs\) "),
     "dracut": Generator("tbstream rd.break=pre-mount SYSTEMD_SULOGIN_FORCE=1",
-                        r"\S*[#$] $", r"\(or press Control-D to continue\): $"),
+                        r"\S*[#$] ", r"\(or press Control-D to continue\): $"),
 }
+# The kernel and systemd write to the same console, also behind a prompt: "# [  OK  ] ..."
+MESSAGE = r"\[ *[\dA-Z.]+ *\] "
 
 
 def make_initramfs(generator: str, module: Path, run_dir: Path) -> Path:
@@ -85,7 +87,8 @@ class Patient(Machine):
     def _wait_prompt(self, seconds: float) -> str:
         """Console output since the last prompt, up to the next one."""
         deadline = Deadline(seconds)
-        prompt, knock = re.compile(self._generator.prompt), re.compile(self._generator.knock)
+        prompt = re.compile(rf"^{self._generator.prompt}(\Z|{MESSAGE})", re.MULTILINE)
+        knock = re.compile(self._generator.knock)
         while True:
             self.check_alive()
             self._drain()
@@ -95,9 +98,9 @@ class Patient(Machine):
             if knock.search(last):
                 self._seen = len(self.log.text())
                 self._press(b"\r")
-            elif prompt.search(last):
+            elif prompt.search(screen := new.replace("\r", "")):
                 self._seen = len(self.log.text())
-                return new.replace("\r", "")
+                return screen
             if deadline.expired:
                 raise ConditionTimeout(f"{self.name}: no prompt within {deadline.seconds:.0f} s;"
                                        f" the console's end:\n{new[-2000:]}")
