@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 
 from lab import Lab
+from lab.errors import ConditionTimeout
 from lab.host import Host, Process
 from tests.streams import CONFIGFS, Stream, good, start_io, steps
 
@@ -67,6 +68,24 @@ def agree(leader: Host, follower: Host,
         assert one.hopids() == tuple(reversed(other.hopids())), \
             f"{leader.name}: {one.hopids()}, but {follower.name}: {other.hopids()}"
     return list(zip(first, second))
+
+
+def announced(*streams: Stream) -> None:
+    """Until a stream of ours has its HopIDs again after a replug.
+
+    The stock driver's properties get their new generation before they have its streams. Who
+    reads them in between has that generation already, and does not look at them again, until
+    something else changes there."""
+    for stream, other in zip(streams, reversed(streams)):
+        if not ours(stream) or ours(other):
+            continue
+        has_hopids = f"[ $(cat {stream.directory}/in_hopid) -ge 8 ]"
+        try:
+            stream.host.wait_until(has_hopids, 5)
+        except ConditionTimeout:
+            print(f"# {other.host.name} did not announce its stream after the replug", flush=True)
+            other.host.run(f"echo -1 > {other.directory}/in_hopid")
+            stream.host.wait_until(has_hopids, 20, "HopIDs adopted when the stock side changed")
 
 
 # Using ----------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from lab import HostSpec, Lab, Table, lab_config
 from lab.host import Host
-from tests.interop import IDLE_MS, Party, agree, frames, kind, ours, send, settled, write
+from tests.interop import IDLE_MS, Party, agree, announced, frames, kind, ours, send, settled, write
 from tests.streams import Stream, blocked_in, errnos, good, prepare, start_io, steps
 
 DRIVERS = {"6.12": {"kernel": "6.12", "driver": "ours"},
@@ -220,6 +220,7 @@ def unplug(lab: Lab, source: Stream, sink: Stream) -> None:
     lab.cable.plug()
     for host in lab.hosts:
         host.wait_for_peer()
+    announced(source, sink)
     send(source, sink, 5000)
     send(sink, source, 5000)
 
