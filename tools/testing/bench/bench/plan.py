@@ -46,6 +46,9 @@ BULK = (
     _bulk("streams-4", "4 streams at once, 64 KiB", STREAM_PEERS, streams=4),
     _bulk("streams-6", "6 streams at once, 64 KiB", STREAM_PEERS, streams=6),
     _bulk("ring", "one way, 64 KiB, ring_size", RING_PEERS),
+    _bulk("maps", "one way, 64 KiB, mappings counted", STREAM_PEERS, mib=64, maps=True),
+    _bulk("maps-file", "sendfile and splice to a file, mappings counted", ("ours",),
+          kind="floor", mib=64, maps=True),
 )
 
 # Messages and sessions, with doorbells that the simulator is told about, so that it can

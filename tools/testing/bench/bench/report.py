@@ -29,6 +29,7 @@ BULK_COLUMNS = (
 )
 # Those that are written to memory cannot be counted
 COUNTED_COLUMNS = (*BULK_COLUMNS, Column("doorbells/MiB", "doorbells_mib"))
+MAPS_COLUMNS = (Column("mappings/MiB", "maps_mib", ".0f", sides=True),)
 MESSAGE_COLUMNS = (
     Column("p50 us", "p50_us", ".0f"), Column("p99 us", "p99_us", ".0f"),
     Column("vCPU us each", "vcpu_us_message", ".0f"), Column("kinsn each", "kinsn_message"),
@@ -89,9 +90,11 @@ def _verdict(goal: Goal, value: Value) -> str:
 
 def _columns(results: Results, workload: str, part: str) -> Sequence[Column]:
     """What there is to say about a workload."""
+    samples = [results.of(workload, peer)[0] for peer in results.peers(workload)]
+    if any("maps" in sample["first"] for sample in samples):
+        return MAPS_COLUMNS
     if part == "mapped":
         return BULK_COLUMNS
-    samples = [results.of(workload, peer)[0] for peer in results.peers(workload)]
     if any(sample["first"]["how"].startswith("open") for sample in samples):
         return SESSION_COLUMNS
     return MESSAGE_COLUMNS if any(sample["messages"] for sample in samples) else COUNTED_COLUMNS

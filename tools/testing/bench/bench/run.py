@@ -2,12 +2,14 @@
 """Run one workload once with one peer."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import LabFailure
 from lab.host import Process
 
+from .maps import Maps
 from .peers import TCP_PORT, Peer
 from .rig import End, Look, Rig
 
@@ -29,7 +31,8 @@ class NotOffered(LabFailure):
 @dataclass(frozen=True)
 class Workload:
     """What is done: tbbench's workload and its options; `mib` is for all streams together,
-    and for each direction; `count` is messages or sessions."""
+    and for each direction; `count` is messages or sessions; `maps`: what is mapped for the
+    controller is counted, which costs so much that nothing else is worth measuring."""
     name: str
     title: str
     kind: str = "bulk"
@@ -37,6 +40,7 @@ class Workload:
     mib: int = 0
     count: int = 0
     streams: int = 1
+    maps: bool = False
 
     @property
     def sessions(self) -> bool:
@@ -84,7 +88,8 @@ def _side(said: dict[str, Any], end: End, number: int, begin: Look, done: Look) 
         "how": said["how"],
         "seconds": said["seconds"],
     }
-    return figures | {key: said[key] for key in said if key == "samples" or key.endswith("_us")}
+    return figures | {key: said[key] for key in said
+                      if key in ("samples", "maps") or key.endswith("_us")}
 
 
 def _frames(host: dict[str, Any]) -> int:
@@ -101,6 +106,8 @@ class _Run:
         self._pair = rig.pair(peer.driver)
         self._processes: list[tuple[End, Process]] = []
         self._begin: Look | None = None
+        self._maps: list[Maps] = []
+        self._stack = ExitStack()
 
     def start(self, check: bool) -> None:
         """The second end first: it may have to be there for the first."""
@@ -127,6 +134,10 @@ class _Run:
 
     def finish(self) -> tuple[dict[str, Any], dict[str, Any], Look, Look]:
         """What the first and the second end say, and the counters before and after."""
+        with self._stack:
+            return self._finish()
+
+    def _finish(self) -> tuple[dict[str, Any], dict[str, Any], Look, Look]:
         (second, second_process), (first, first_process) = self._processes
         while True:
             said_second = second.hear(second_process, 120)
@@ -139,9 +150,13 @@ class _Run:
             if said_second["at"] == "open":
                 time.sleep(self._peer.settle)
             elif self._begin is None:
+                if self._workload.maps:
+                    self._maps = [self._stack.enter_context(Maps(end.host)) for end in self._pair]
                 self._begin = self._rig.look(self._pair)
             second.go()
             first.go()
+        for said, maps in zip((said_first, said_second), self._maps):
+            said["maps"] = maps.count()
         for _, process in self._processes:
             result = process.wait(60)
             if result.code:

@@ -27,9 +27,8 @@ NET_PEERS = tuple(replace(PEERS[name], driver="ours") for name in ("net", "net-s
 
 def _small(workload: Workload) -> Workload:
     """The same, of a size that takes no time."""
-    return Workload(workload.name, workload.title, workload.kind, workload.bs,
-                    MIB * workload.streams if workload.mib else 0,
-                    COUNT if workload.count else 0, workload.streams)
+    return replace(workload, mib=MIB * workload.streams if workload.mib else 0,
+                   count=COUNT if workload.count else 0)
 
 
 def _check(sample: dict[str, Any], workload: Workload) -> None:
@@ -43,6 +42,9 @@ def _check(sample: dict[str, Any], workload: Workload) -> None:
         for key in ("instructions", "vcpu_s"):
             if side[key] <= 0:
                 raise LabFailure(f"{key} is {side[key]}, expected more than 0")
+    if workload.maps and workload.kind == "floor" and sample["first"]["maps"] < workload.mib * 256:
+        raise LabFailure(f"{sample['first']['maps']} mappings were counted, expected one for"
+                         " each page of the file")
     if sample["first"]["frames"] <= 0:
         raise LabFailure("no frame has left the first host")
 
