@@ -18,6 +18,7 @@ from .rig import Rig
 from .report import text
 from .run import MIB, Workload, measure
 from .smoke import smoke
+from .where import where
 
 OUTPUT = "build/bench"
 # Transfers, which quick can do
@@ -116,6 +117,14 @@ def command_profile(_arguments: argparse.Namespace) -> int:
     return 0
 
 
+def command_where(arguments: argparse.Namespace) -> int:
+    """What the guests' instructions are for."""
+    workload = Workload("where", f"{arguments.kind} {arguments.bs}", arguments.kind,
+                        _size(arguments.bs), arguments.mib)
+    print(where(find(arguments.peers), workload, _say))
+    return 0
+
+
 def command_smoke(_arguments: argparse.Namespace) -> int:
     """Does it all work?"""
     return smoke(lambda line: print(f"# {line}", flush=True))
@@ -152,8 +161,15 @@ def parser() -> argparse.ArgumentParser:
                       help="where speed.json is")
     into.set_defaults(function=command_page)
 
-    where = commands.add_parser("profile", help="where the simulator's time goes")
-    where.set_defaults(function=command_profile)
+    simulator = commands.add_parser("profile", help="where the simulator's time goes")
+    simulator.set_defaults(function=command_profile)
+
+    functions = commands.add_parser("where", help="in which functions the guests' instructions are")
+    functions.add_argument("--peers", default="ours,stock", help=f"some of {','.join(PEERS)}")
+    functions.add_argument("--kind", default="bulk", choices=KINDS)
+    functions.add_argument("--bs", default="64k", help="bytes of a read or write")
+    functions.add_argument("--mib", type=int, default=256, help="how much is moved")
+    functions.set_defaults(function=command_where)
 
     works = commands.add_parser("smoke", help="does all of it work with ours? KTAP")
     works.set_defaults(function=command_smoke)

@@ -4,6 +4,7 @@
 import os
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -42,11 +43,14 @@ class End:
         """Let the virtual processor run only there."""
         os.sched_setaffinity(self._thread, {processor})
 
-    def instructions(self) -> int:
-        """Instructions that the guest has begun since its start."""
+    def instructions(self) -> tuple[int, Counter[int]]:
+        """Instructions that the guest has begun since its start, and at which addresses if
+        the rig has places."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as counter:
             counter.connect(self._counter)
-            return int(counter.makefile().readline())
+            total, *lines = counter.makefile().read().splitlines()
+        places = (line.split() for line in lines)
+        return int(total), Counter({int(place, 16): int(count) for place, count in places})
 
     def processor_seconds(self) -> float:
         """Time that this machine's processors spent in the virtual processor."""
@@ -89,16 +93,20 @@ class Look:
     """Counters at one moment."""
     time: float
     instructions: tuple[int, ...]
+    places: tuple[Counter[int], ...]
     seconds: tuple[float, ...]
     simulator: dict[str, Any]
 
 
 class Rig:
-    """Context manager: a pair of hosts for each driver, all of one simulator."""
+    """Context manager: a pair of hosts for each driver, all of one simulator; places:
+    instructions are counted for each address, too."""
 
     def __init__(self, drivers: Sequence[str], net: bool = False,
-                 progress: Callable[[str], None] = lambda _text: None, **config: Any) -> None:
+                 progress: Callable[[str], None] = lambda _text: None, places: bool = False,
+                 **config: Any) -> None:
         self.drivers = tuple(drivers)
+        self._plugin = ",places=on" if places else ""
         names = [name for driver in self.drivers for name in NAMES[driver]]
         specs = [self._spec(name, driver) for driver in self.drivers for name in NAMES[driver]]
         cables = [Cable(*(f"{name}:1" for name in NAMES[driver])) for driver in self.drivers]
@@ -108,10 +116,10 @@ class Rig:
         self._names = names
         self.ends: dict[str, End] = {}
 
-    @staticmethod
-    def _spec(name: str, driver: str) -> HostSpec:
+    def _spec(self, name: str, driver: str) -> HostSpec:
         return HostSpec(name, kernel=KERNEL, driver=driver, options=(
-            "-plugin", f"{BUILD}/instructions.so,socket={{sockets}}/{name}.instructions",
+            "-plugin", f"{BUILD}/instructions.so,socket={{sockets}}/{name}.instructions"
+            + self._plugin,
             "-chardev", f"socket,id=bench,path={{sockets}}/{name}.bench,server=on,wait=off",
             "-device", "virtserialport,chardev=bench,id=bench,name=bench"))
 
@@ -142,5 +150,7 @@ class Rig:
     def look(self, pair: tuple[End, End]) -> Look:
         """Read all counters, in an order that reads nearly at once what changes fast."""
         simulator = self.lab.sim.command("stats")
-        return Look(time.monotonic(), tuple(end.instructions() for end in pair),
+        begun = [end.instructions() for end in pair]
+        return Look(time.monotonic(), tuple(total for total, _ in begun),
+                    tuple(places for _, places in begun),
                     tuple(end.processor_seconds() for end in pair), simulator)

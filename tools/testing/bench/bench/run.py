@@ -88,6 +88,8 @@ def _side(said: dict[str, Any], end: End, number: int, begin: Look, done: Look) 
         "how": said["how"],
         "seconds": said["seconds"],
     }
+    if done.places[number]:
+        figures["places"] = done.places[number] - begin.places[number]
     return figures | {key: said[key] for key in said
                       if key in ("samples", "maps") or key.endswith("_us")}
 

@@ -6,6 +6,7 @@ Nothing here depends on how long anything takes."""
 import tempfile
 import time
 import traceback
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
@@ -18,6 +19,7 @@ from .peers import PEERS, Peer, State
 from .plan import BULK, PARTS, Item
 from .rig import Rig
 from .run import Workload, measure
+from .where import Symbols
 
 MIB = 2
 COUNT = 5
@@ -47,6 +49,15 @@ def _check(sample: dict[str, Any], workload: Workload) -> None:
                          " each page of the file")
     if sample["first"]["frames"] <= 0:
         raise LabFailure("no frame has left the first host")
+
+
+def _check_places(rig: Rig, seen: dict[str, Counter[int]]) -> None:
+    """Our driver's functions are among those that the instructions are in."""
+    for end, side in zip(rig.pair("ours"), ("first", "second")):
+        functions = Symbols(end.host).by_function(seen[side])
+        if not any(name.startswith("tbstream_") for name in functions):
+            raise LabFailure(f"{end.host.name}: no function of our driver among"
+                             f" {functions.most_common(5)}")
 
 
 def _results(comparison: Comparison) -> None:
@@ -91,15 +102,18 @@ def smoke(say: Callable[[str], None]) -> int:
             word = "not ok"
         print(f"{word} {number} {name} # {time.monotonic() - began:.1f} s", flush=True)
 
-    print(f"KTAP version 1\n1..{len(items) + len(NET_PEERS) + 1}", flush=True)
-    with Rig(["ours"], net=True, doorbells="mapped", progress=say) as rig:
+    print(f"KTAP version 1\n1..{len(items) + len(NET_PEERS) + 2}", flush=True)
+    with Rig(["ours"], net=True, doorbells="mapped", progress=say, places=True) as rig:
         state: State = {}
         tried: set[str] = set()
+        seen: dict[str, Counter[int]] = {}
 
         def once(peer: Peer, workload: Workload) -> None:
             peer.prepare(rig, state, workload.streams)
             sample = measure(rig, peer, workload, check=True)
             _check(sample, workload)
+            for side in ("first", "second"):
+                seen[side] = sample[side].pop("places")
             comparison.samples.append(sample | {"round": 0})
 
         def each(part: str, item: Item) -> None:
@@ -114,6 +128,7 @@ def smoke(say: Callable[[str], None]) -> int:
         for part, item in items:
             test(f"{item.workload.name}_arrives_unharmed_and_is_counted",
                  lambda part=part, item=item: each(part, item))
+        test("instructions_are_found_in_our_functions", lambda: _check_places(rig, seen))
         for peer in NET_PEERS:
             test(f"{peer.name}_arrives_unharmed_and_is_counted",
                  lambda peer=peer: once(peer, _small(BULK[1].workload)))
