@@ -209,6 +209,7 @@ static void tbstream_read_mark(struct tbstream_file *file)
  * tbstream_read_head() - What may a reader take now?
  * @file: Open file
  * @first: The call has had nothing yet, so it reports an end or an error that comes first
+ * @most: Frames that are of use to the caller, at least 1
  * @frame: Frame that the next byte is in, at rx.offset. This one and those behind it that
  *	are counted are the caller's as long as it has the mutex
  *
@@ -217,7 +218,7 @@ static void tbstream_read_mark(struct tbstream_file *file)
  * Return: how many frames of data there are, bounded, and @frame; 0 for EOF, -EAGAIN for
  * nothing yet, or an error.
  */
-int tbstream_read_head(struct tbstream_file *file, bool first,
+int tbstream_read_head(struct tbstream_file *file, bool first, u32 most,
 		       struct tbstream_frame **frame)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
@@ -244,7 +245,7 @@ int tbstream_read_head(struct tbstream_file *file, bool first,
 		rx->touched = true;
 		*frame = &rx->frames[tbstream_queue_slot(&rx->queue,
 							 rx->queue.taken)];
-		state = tbstream_rx_run(rx);
+		state = tbstream_rx_run(rx, most);
 	} else if (first && state != -EAGAIN) {
 		tbstream_read_mark(file);
 	}
@@ -283,8 +284,10 @@ static u32 tbstream_read_run(struct tbstream_rx *rx, u32 run, struct iov_iter *t
 			&rx->frames[tbstream_queue_slot(&rx->queue,
 							rx->queue.taken + used)];
 
-		rx->offset += copy_page_to_iter(frame->page, rx->offset,
-						frame->length - rx->offset, to);
+		/* Whole in one page, which has an address: no check is needed for each */
+		rx->offset += _copy_to_iter(page_address(frame->page) + rx->offset,
+					    min_t(size_t, frame->length - rx->offset,
+						  iov_iter_count(to)), to);
 		if (rx->offset < frame->length)
 			break;
 		rx->offset = 0;
@@ -301,11 +304,13 @@ static ssize_t tbstream_read_frames(struct tbstream_file *file,
 	ssize_t copied = 0;
 
 	while (iov_iter_count(to)) {
+		/* Of full frames; another turn is taken for shorter ones */
+		const size_t most = iov_iter_count(to) / TBSTREAM_FRAME_SIZE + 1;
 		struct tbstream_frame *head;
 		int run;
 		u32 used;
 
-		run = tbstream_read_head(file, !copied, &head);
+		run = tbstream_read_head(file, !copied, min_t(size_t, most, U32_MAX), &head);
 		if (run <= 0)
 			return copied ?: run;
 		used = tbstream_read_run(rx, run, to);
@@ -451,8 +456,9 @@ static u32 tbstream_fill(struct tbstream_tx *tx, u32 room, struct iov_iter *from
 			&tx->frames[tbstream_queue_slot(&tx->queue,
 							tx->queue.posted + filled)];
 
-		frame->length = copy_page_from_iter(frame->page, 0,
-						    TBSTREAM_FRAME_SIZE, from);
+		frame->length = _copy_from_iter(page_address(frame->page),
+						min_t(size_t, TBSTREAM_FRAME_SIZE,
+						      iov_iter_count(from)), from);
 		if (!frame->length)
 			break;
 		filled++;

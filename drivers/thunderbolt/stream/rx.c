@@ -521,6 +521,7 @@ bool tbstream_rx_spin(struct tbstream_tunnel *tunnel)
 /**
  * tbstream_rx_run() - Frames of data at the head of the queue
  * @rx: Receive side
+ * @most: How many are of use, at least 1: each of them is looked at
  *
  * They belong to the reader that holds rx.mutex until it has consumed them. Their
  * number is bounded, so that their room is given back while the ring has some left.
@@ -529,9 +530,9 @@ bool tbstream_rx_spin(struct tbstream_tunnel *tunnel)
  *
  * Return: number of frames, at least one if the head is data.
  */
-u32 tbstream_rx_run(const struct tbstream_rx *rx)
+u32 tbstream_rx_run(const struct tbstream_rx *rx, u32 most)
 {
-	u32 ready = min(tbstream_queue_ready(&rx->queue), rx->queue.depth / 4 + 1);
+	u32 ready = min3(tbstream_queue_ready(&rx->queue), rx->queue.depth / 4 + 1, most);
 	u32 run = 0;
 
 	lockdep_assert_held(&rx->lock);

@@ -288,7 +288,7 @@ static u32 tbstream_splice_collect(struct tbstream_file *file, struct tbstream_f
 		memcpy_page(page, filled, frame->page, rx->offset, count);
 		tbstream_read_used(file, frame, count);
 		filled += count;
-	} while (filled < most && tbstream_read_head(file, false, &frame) > 0 &&
+	} while (filled < most && tbstream_read_head(file, false, 1, &frame) > 0 &&
 		 frame->length - rx->offset < TBSTREAM_PIECE_MIN);
 	return filled;
 }
@@ -304,7 +304,7 @@ static int tbstream_splice_fill(struct tbstream_file *file, struct pipe_inode_in
 	struct tbstream_frame *frame;
 	int state;
 
-	state = tbstream_read_head(file, first, &frame);
+	state = tbstream_read_head(file, first, 1, &frame);
 	if (state <= 0)
 		return state;
 	page = tbstream_page_new(&rx->lent);

@@ -605,7 +605,7 @@ void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
 void tbstream_rx_look(struct tbstream_tunnel *tunnel);
 void tbstream_rx_arm(struct tbstream_tunnel *tunnel);
 bool tbstream_rx_spin(struct tbstream_tunnel *tunnel);
-u32 tbstream_rx_run(const struct tbstream_rx *rx);
+u32 tbstream_rx_run(const struct tbstream_rx *rx, u32 most);
 void tbstream_rx_consumed(struct tbstream_tunnel *tunnel, u32 count);
 void tbstream_rx_taken(struct tbstream_tunnel *tunnel);
 struct page *tbstream_rx_exchange(struct tbstream_tunnel *tunnel, struct page *page);
@@ -690,7 +690,7 @@ int tbstream_cdev_add(struct tbstream *stream);
 void tbstream_cdev_del(struct tbstream *stream);
 bool tbstream_in_use(const struct tbstream *stream);
 int tbstream_read_begin(struct tbstream_file *file, bool nonblock);
-int tbstream_read_head(struct tbstream_file *file, bool first,
+int tbstream_read_head(struct tbstream_file *file, bool first, u32 most,
 		       struct tbstream_frame **frame);
 void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame *frame,
 			u32 count);

@@ -383,7 +383,9 @@ static u32 tbstream_tx_post_next(struct tbstream_file *file, u32 count, u64 *byt
 
 	lockdep_assert_held(&tx->lock);
 
-	while (sent < count && tbstream_tx_may_post(file)) {
+	if (!tbstream_tx_may_post(file))
+		return 0;
+	while (sent < count) {
 		struct tbstream_frame *frame =
 			&tx->frames[tbstream_queue_slot(&tx->queue,
 							tx->queue.posted)];
