@@ -6,6 +6,7 @@ import subprocess
 
 from lab import HostSpec, Lab, paths
 from lab.child import build
+from lab.errors import ConditionTimeout
 from lab.host import SYSFS, Host
 
 # The lab loads nothing on alpha: that is what is tested.
@@ -66,13 +67,22 @@ def test_modalias_loads_ours_in_place_of_the_stock_one(lab: Lab) -> None:
     stock = alpha.run("find /lib/modules/$(uname -r)/kernel -name 'thunderbolt_stream.ko*'").stdout
     assert stock, "this kernel has no stock module"
     alpha.run("! grep -q '^thunderbolt_stream ' /proc/modules || rmmod thunderbolt_stream")
-    # The lab keeps udev from loading what it wants to load itself.
-    alpha.run("sed -i '/thunderbolt_stream/d' /run/lab-blacklist.conf && udevadm control --reload")
+    # The lab keeps udev from loading what it wants to load itself. udev reads its lists again
+    # when it is told to and the directory has changed; what is behind a link there does not
+    # count. What answers the ping has done that.
+    alpha.run("sed -i '/thunderbolt_stream/d' /run/lab-blacklist.conf"
+              " && ln -sf /run/lab-blacklist.conf /etc/modprobe.d/lab.conf"
+              " && udevadm control --reload && udevadm control --ping")
     lab.cable.unplug()
     for host in lab.hosts:
         host.wait_for_no_peer()
     lab.cable.plug()
-    alpha.wait_until(f"test -e {LOADED}", 60, "thunderbolt_stream loaded by its modalias")
+    try:
+        alpha.wait_until(f"test -e {LOADED}", 60, "thunderbolt_stream loaded by its modalias")
+    except ConditionTimeout as error:
+        seen = alpha.run(f"grep . {SYSFS}/*/modalias; cat /run/lab-blacklist.conf; lsmod;"
+                         f" udevadm info --export-db | grep -A 20 thunderbolt", check=False)
+        raise AssertionError(f"{error}\n{seen}") from error
     assert alpha.read_file(LOADED).strip() == wanted
     for host in lab.hosts:
         host.wait_until(f"s=$(grep -lx stream {SYSFS}/*/key) && test -e ${{s%/key}}/driver", 30,
