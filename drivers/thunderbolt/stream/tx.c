@@ -360,7 +360,10 @@ static u8 tbstream_tx_start(const struct tbstream_tx *tx, u32 frames)
 	       TBSTREAM_PDF_START;
 }
 
-/* May this file send now? The answer holds as long as the lock */
+/*
+ * May this file send now? The answer holds as long as the lock, but that a plain peer
+ * may close meanwhile: what is sent then is stale, as what was sent just before.
+ */
 static bool tbstream_tx_may_post(const struct tbstream_file *file)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;

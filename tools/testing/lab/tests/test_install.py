@@ -81,7 +81,7 @@ def test_modalias_loads_ours_in_place_of_the_stock_one(lab: Lab) -> None:
         alpha.wait_until(f"test -e {LOADED}", 60, "thunderbolt_stream loaded by its modalias")
     except ConditionTimeout as error:
         seen = alpha.run(f"grep . {SYSFS}/*/modalias; cat /run/lab-blacklist.conf; lsmod;"
-                         f" udevadm info --export-db | grep -A 20 thunderbolt", check=False)
+                         " udevadm info --export-db | grep -A 20 thunderbolt", check=False)
         raise AssertionError(f"{error}\n{seen}") from error
     assert alpha.read_file(LOADED).strip() == wanted
     for host in lab.hosts:
