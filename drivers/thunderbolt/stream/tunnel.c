@@ -307,6 +307,14 @@ static void tbstream_tunnel_path_work(struct work_struct *work)
 		/* A failure ends the tunnel and queues this work once more */
 		tbstream_tunnel_settled(tunnel, ret);
 	} else {
+		/*
+		 * This is the last work, but need not be the one that the end has queued: it
+		 * may have begun just before. Nobody queues anything from here on.
+		 */
+		spin_lock(&tunnel->lock);
+		tunnel->halted = true;
+		spin_unlock(&tunnel->lock);
+		cancel_work(&tunnel->path_work);
 		cancel_delayed_work_sync(&tunnel->tick);
 		tbstream_tunnel_unlink(tunnel);
 	}
