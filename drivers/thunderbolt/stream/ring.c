@@ -385,7 +385,7 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 		tbstream_tx_give_back(tx, frame);
 		tx->queue.done++;
 	}
-	tx->queue.taken = tx->queue.done;
+	WRITE_ONCE(tx->queue.taken, tx->queue.done);
 	tx->close_pending = false;
 	if (lost) {
 		WRITE_ONCE(tx->losses, tx->losses + 1);

@@ -126,9 +126,12 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 
 	lockdep_assert_held(&tx->mutex);
 
-	state = tbstream_write_state(file);
-	if (state < 0)
-		return state;
+	/* Whether this file may send is asked when it does */
+	if (!tbstream_tx_has_room(tx)) {
+		state = tbstream_write_state(file);
+		if (state < 0)
+			return state;
+	}
 
 	length = tbstream_piece_length(buf, sd->len);
 	page = tbstream_piece_page(buf, &offset);
@@ -139,7 +142,7 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 	length = tbstream_splice_gather(pipe, page_address(frame->page), sd->total_len);
 	frame->length = length;
 	if (!tbstream_tx_post(file, 1)) {
-		/* Rings went away under us: nothing of this was sent */
+		/* It must not, or there are no rings now: nothing of this was sent */
 		return min(tbstream_write_state(file), 0) ?: -EAGAIN;
 	}
 	used = min(length, sd->len);
@@ -293,20 +296,20 @@ static u32 tbstream_splice_collect(struct tbstream_file *file, struct tbstream_f
 	return filled;
 }
 
-/* Fill one buffer of the pipe, which has room. How many bytes, or as read(2) */
+/*
+ * Fill one buffer of the pipe, which has room. @run frames at the head are known to be data,
+ * and what is left of them is. How many bytes, or as read(2).
+ */
 static int tbstream_splice_fill(struct tbstream_file *file, struct pipe_inode_info *pipe,
-				size_t most, bool first)
+				u32 *run, size_t most)
 {
 	struct tbstream_rx *rx = &file->tunnel->rx;
 	/* Nobody who reads the pipe may write to the page: it can come back to us */
 	struct pipe_buffer buf = { .ops = &nosteal_pipe_buf_ops };
+	struct tbstream_frame *frame =
+		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
 	struct page *page, *received = NULL;
-	struct tbstream_frame *frame;
-	int state;
 
-	state = tbstream_read_head(file, first, 1, &frame);
-	if (state <= 0)
-		return state;
 	page = tbstream_page_new(&rx->lent);
 	if (!page)
 		return -ENOMEM;
@@ -318,10 +321,12 @@ static int tbstream_splice_fill(struct tbstream_file *file, struct pipe_inode_in
 	if (received) {
 		trace_tbstream_page(file->stream, TBSTREAM_IN, buf.len);
 		buf.page = received;
+		--*run;
 	} else {
 		buf.page = page;
 		buf.offset = 0;
 		buf.len = tbstream_splice_collect(file, frame, page, most);
+		*run = 0;
 	}
 	tbstream_page_lend(&rx->lent, buf.page);
 	return add_to_pipe(pipe, &buf);
@@ -332,12 +337,22 @@ static ssize_t tbstream_splice_frames(struct tbstream_file *file,
 				      struct pipe_inode_info *pipe, size_t len)
 {
 	size_t moved = 0;
+	u32 run = 0;
 
 	lockdep_assert_held(&file->tunnel->rx.mutex);
 
 	while (moved < len && !pipe_full(pipe->head, pipe->tail, pipe->max_usage)) {
-		int ret = tbstream_splice_fill(file, pipe, len - moved, !moved);
+		int ret;
 
+		if (!run) {
+			struct tbstream_frame *head;
+
+			ret = tbstream_read_head(file, !moved, pipe->max_usage, &head);
+			if (ret <= 0)
+				return moved ?: ret;
+			run = ret;
+		}
+		ret = tbstream_splice_fill(file, pipe, &run, len - moved);
 		if (ret <= 0)
 			return moved ?: ret;
 		moved += ret;

@@ -318,8 +318,8 @@ struct tbstream_frame {
 	enum tbstream_frame_kind kind;
 };
 
-/* As many as a large pipe holds */
-#define TBSTREAM_LENT_MAX	64
+/* As many as the largest pipe holds that anybody may make, see fs.pipe-max-size */
+#define TBSTREAM_LENT_MAX	256
 
 /**
  * struct tbstream_lent - Pages given to pipes, used again when nobody else has them
@@ -624,6 +624,7 @@ bool tbstream_tx_collect(struct tbstream_tunnel *tunnel);
 void tbstream_tx_arm(struct tbstream_tunnel *tunnel);
 void tbstream_tx_news(struct tbstream_tunnel *tunnel);
 void tbstream_tx_reap(struct tbstream_tunnel *tunnel);
+bool tbstream_tx_has_room(const struct tbstream_tx *tx);
 u32 tbstream_tx_post(struct tbstream_file *file, u32 count);
 bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 offset,
 			   u32 length);

@@ -78,7 +78,7 @@ static bool tbstream_tx_complete(struct tbstream_tunnel *tunnel)
 	}
 	if (done == tx->queue.done)
 		return closed;
-	tx->queue.taken = done;
+	WRITE_ONCE(tx->queue.taken, done);
 	WRITE_ONCE(tx->queue.done, done);
 	return true;
 }
@@ -374,7 +374,9 @@ static bool tbstream_tx_may_post(const struct tbstream_file *file)
 		/* The end of the session before goes first */
 		return !tunnel->tx.sender.close_due &&
 		       tbstream_sender_state(&tunnel->tx.sender, file->outgoing) == 1;
-	return !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
+	/* Behind what was lost nothing may follow as if it had not been */
+	return tunnel->tx.losses == file->losses &&
+	       !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
 }
 
 /* Send the next slots. How many, and how many bytes. */
@@ -416,6 +418,21 @@ static void tbstream_tx_count(struct tbstream *stream, u32 frames, u64 bytes)
 		return;
 	tbstream_count(stream, TBSTREAM_TX_FRAMES, frames);
 	tbstream_count(stream, TBSTREAM_TX_BYTES, bytes);
+}
+
+/**
+ * tbstream_tx_has_room() - Is there a free slot, as far as anybody has noticed?
+ * @tx: Transmit side
+ *
+ * Context: Process context; the writer that owns tx.mutex. Others can only make more room.
+ *
+ * Return: true if so; else tbstream_write_state() looks what has left.
+ */
+bool tbstream_tx_has_room(const struct tbstream_tx *tx)
+{
+	lockdep_assert_held(&tx->mutex);
+
+	return tx->queue.posted - READ_ONCE(tx->queue.taken) < tx->queue.depth;
 }
 
 /**
@@ -467,12 +484,15 @@ bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 of
 	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
 	if (tx->online && tbstream_tx_borrow(tx, frame, page, offset, length)) {
 		sent = tbstream_tx_post_next(file, 1, &bytes);
-		/* Under the lock, so that whoever stops the ring cancels it */
-		if (sent)
+		if (!sent)
+			tbstream_tx_give_back(tx, frame);
+		else if (tx->borrowed == 1)
+			/*
+			 * While there are any, the work sees to it that it runs again. Under
+			 * the lock, so that whoever stops the ring cancels it.
+			 */
 			queue_delayed_work(tbstream_wq, &tx->watch,
 					   TBSTREAM_RING_WATCH_TIME);
-		else
-			tbstream_tx_give_back(tx, frame);
 	}
 	spin_unlock(&tx->lock);
 
