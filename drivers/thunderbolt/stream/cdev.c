@@ -385,6 +385,21 @@ int tbstream_read_begin(struct tbstream_file *file, bool nonblock)
 	return mutex_lock_interruptible(mutex) ? -ERESTARTSYS : 0;
 }
 
+/* Wait for something to arrive, and notice what being woken by it costs. As tbstream_wait() */
+static int tbstream_read_sleep(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	u32 rang;
+	int ret;
+
+	WRITE_ONCE(rx->rang, 0);
+	ret = tbstream_wait(file, &rx->wait, tbstream_read_ready);
+	rang = READ_ONCE(rx->rang);
+	if (rang)
+		tbstream_spin_woken(&rx->spin, (u32)local_clock() - rang);
+	return ret;
+}
+
 /**
  * tbstream_read_again() - Wait after tbstream_read_head() has said -EAGAIN
  * @file: Open file
@@ -403,8 +418,7 @@ int tbstream_read_again(struct tbstream_file *file, bool nonblock)
 	tbstream_rx_ask(tunnel);
 	if (nonblock)
 		return tbstream_read_later(file) == -EAGAIN ? -EAGAIN : 0;
-	if (!tbstream_rx_spin(tunnel) &&
-	    tbstream_wait(file, &rx->wait, tbstream_read_ready))
+	if (!tbstream_rx_spin(tunnel) && tbstream_read_sleep(file))
 		return -ERESTARTSYS;
 	tbstream_spin_learn(&rx->spin, local_clock() - began);
 	return 0;

@@ -441,6 +441,7 @@ void tbstream_rx_start_poll(void *data)
 	WRITE_ONCE(rx->armed, false);
 	/* Its barrier orders this before who waits reads @armed */
 	if (wq_has_sleeper(&rx->wait)) {
+		WRITE_ONCE(rx->rang, (u32)local_clock());
 		wake_up(&rx->wait);
 		queue_delayed_work(tbstream_wq, &rx->watch, TBSTREAM_RING_WATCH_TIME);
 	} else {

@@ -4,26 +4,49 @@
  *
  * Falling asleep and being woken costs more than a fast peer takes to answer. So who
  * has just written a little and now reads polls for about as long as the answer took
- * last time, if that was not long.
+ * last time, if that was not long: not longer than TBSTREAM_SPIN_MIN, or, where being
+ * woken takes long itself, as in a virtual machine or from a deep idle state, than a
+ * few times that. There both ends would else keep each other asleep: an answer takes
+ * so long because the other one has to be woken for it.
  */
 
 #ifndef TBSTREAM_SPIN_H
 #define TBSTREAM_SPIN_H
 
+#include <linux/minmax.h>
 #include <linux/types.h>
 
-/* An answer that takes longer is not polled for, in ns */
-#define TBSTREAM_SPIN_MAX	500000
+/* An answer that takes so long is polled for on every machine, in ns */
+#define TBSTREAM_SPIN_MIN	500000
+/* One that takes longer than so many times a wake-up is polled for on none */
+#define TBSTREAM_SPIN_WAKES	4
+/* What a wake-up is taken to cost at most, in ns */
+#define TBSTREAM_SPIN_WAKE_MAX	1000000
 /* More frames written in between are not a question but a flow of data */
 #define TBSTREAM_SPIN_FRAMES	16
 
 /**
  * struct tbstream_spin - What was learned from past waits
  * @budget: How long to poll before sleeping, in ns; 0 = not at all
+ * @wake: What being woken costs lately, in ns
  */
 struct tbstream_spin {
 	u32 budget;
+	u32 wake;
 };
+
+/**
+ * tbstream_spin_woken() - A reader has been woken by an interrupt
+ * @spin: What was learned so far
+ * @took: Time from the interrupt until the reader ran, in ns
+ *
+ * A slow one counts at once, and is forgotten slowly.
+ */
+static inline void tbstream_spin_woken(struct tbstream_spin *spin, u32 took)
+{
+	took = min(took, TBSTREAM_SPIN_WAKE_MAX);
+	spin->wake = max(took, spin->wake - spin->wake / 8);
+}
 
 /**
  * tbstream_spin_learn() - A wait for an answer is over
@@ -35,12 +58,12 @@ struct tbstream_spin {
  */
 static inline void tbstream_spin_learn(struct tbstream_spin *spin, u64 waited)
 {
-	if (waited > TBSTREAM_SPIN_MAX)
+	const u32 most = max(TBSTREAM_SPIN_WAKES * spin->wake, TBSTREAM_SPIN_MIN);
+
+	if (waited > most)
 		spin->budget = 0;
-	else if (2 * waited > TBSTREAM_SPIN_MAX)
-		spin->budget = TBSTREAM_SPIN_MAX;
 	else
-		spin->budget = 2 * waited;
+		spin->budget = min(2 * (u32)waited, most);
 }
 
 #endif /* TBSTREAM_SPIN_H */

@@ -365,6 +365,8 @@ struct tbstream_lent {
  * @looks_seen: @looks when @watch ran last
  * @watch: Takes what arrives while no reader does
  * @spin: How long a reader polls before it sleeps. P: @mutex
+ * @rang: local_clock() at the last interrupt while a reader sleeps, cut off at 32 bits; 0 if
+ *	none came
  * @sent: tx.queue.posted when a reader waited last. P: @mutex
  */
 struct tbstream_rx {
@@ -392,6 +394,7 @@ struct tbstream_rx {
 	u32 looks_seen;
 	struct delayed_work watch;
 	struct tbstream_spin spin;
+	u32 rang;
 	u32 sent;
 };
 

@@ -30,12 +30,12 @@ static void polling_is_bounded_whatever_was_learned(struct kunit *test)
 	struct tbstream_spin spin = {};
 	u64 waited;
 
-	for (waited = 0; waited < 3 * TBSTREAM_SPIN_MAX; waited += 997) {
+	for (waited = 0; waited < 3 * TBSTREAM_SPIN_MIN; waited += 997) {
 		tbstream_spin_learn(&spin, waited);
-		KUNIT_ASSERT_LE(test, spin.budget, TBSTREAM_SPIN_MAX);
+		KUNIT_ASSERT_LE(test, spin.budget, TBSTREAM_SPIN_MIN);
 	}
-	tbstream_spin_learn(&spin, TBSTREAM_SPIN_MAX);
-	KUNIT_EXPECT_EQ(test, spin.budget, TBSTREAM_SPIN_MAX);
+	tbstream_spin_learn(&spin, TBSTREAM_SPIN_MIN);
+	KUNIT_EXPECT_EQ(test, spin.budget, TBSTREAM_SPIN_MIN);
 }
 
 static void one_slow_answer_ends_polling(struct kunit *test)
@@ -43,7 +43,7 @@ static void one_slow_answer_ends_polling(struct kunit *test)
 	struct tbstream_spin spin = {};
 
 	tbstream_spin_learn(&spin, 20000);
-	tbstream_spin_learn(&spin, TBSTREAM_SPIN_MAX + 1);
+	tbstream_spin_learn(&spin, TBSTREAM_SPIN_MIN + 1);
 	KUNIT_EXPECT_EQ(test, spin.budget, 0);
 	tbstream_spin_learn(&spin, 20000);
 	KUNIT_EXPECT_EQ(test, spin.budget, 40000);
@@ -54,11 +54,44 @@ static void one_slow_answer_ends_polling(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, spin.budget, 0);
 }
 
+static void where_wake_ups_are_slow_slower_answers_are_polled_for(struct kunit *test)
+{
+	struct tbstream_spin spin = {};
+
+	tbstream_spin_woken(&spin, 400000);
+	tbstream_spin_learn(&spin, 600000);
+	KUNIT_EXPECT_EQ(test, spin.budget, 1200000);
+	tbstream_spin_learn(&spin, 4 * 400000);
+	KUNIT_EXPECT_EQ(test, spin.budget, 4 * 400000);
+	tbstream_spin_learn(&spin, 4 * 400000 + 1);
+	KUNIT_EXPECT_EQ(test, spin.budget, 0);
+}
+
+static void slow_wake_up_is_forgotten(struct kunit *test)
+{
+	struct tbstream_spin spin = {};
+	int i;
+
+	/* Also one that never ended, as far as a clock that went back can tell */
+	tbstream_spin_woken(&spin, U32_MAX);
+	tbstream_spin_learn(&spin, U32_MAX);
+	KUNIT_EXPECT_EQ(test, spin.budget, 0);
+	tbstream_spin_learn(&spin, TBSTREAM_SPIN_WAKES * TBSTREAM_SPIN_WAKE_MAX);
+	KUNIT_EXPECT_EQ(test, spin.budget, TBSTREAM_SPIN_WAKES * TBSTREAM_SPIN_WAKE_MAX);
+
+	for (i = 0; i < 40; i++)
+		tbstream_spin_woken(&spin, 5000);
+	tbstream_spin_learn(&spin, TBSTREAM_SPIN_MIN + 1);
+	KUNIT_EXPECT_EQ(test, spin.budget, 0);
+}
+
 static struct kunit_case spin_cases[] = {
 	KUNIT_CASE(nothing_is_polled_for_before_an_answer_was_seen),
 	KUNIT_CASE(fast_answer_is_polled_for_twice_as_long),
 	KUNIT_CASE(polling_is_bounded_whatever_was_learned),
 	KUNIT_CASE(one_slow_answer_ends_polling),
+	KUNIT_CASE(where_wake_ups_are_slow_slower_answers_are_polled_for),
+	KUNIT_CASE(slow_wake_up_is_forgotten),
 	{ }
 };
 
