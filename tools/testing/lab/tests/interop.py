@@ -2,9 +2,13 @@
 """Two ends of a stream, of which either may be the driver that Linux 7.3 ships."""
 
 import itertools
+import re
+import struct
+import subprocess
+from pathlib import Path
 from typing import Any
 
-from lab import Lab
+from lab import Lab, paths
 from lab.errors import ConditionTimeout
 from lab.host import Host, Process
 from tests.streams import CONFIGFS, Stream, good, start_io, steps
@@ -70,12 +74,38 @@ def agree(leader: Host, follower: Host,
     return list(zip(first, second))
 
 
-def announced(*streams: Stream) -> None:
-    """Until a stream of ours has its HopIDs again after a replug.
+def _told(wire: Path, host: Host, name: str) -> bool:
+    """Has a host taken notice of a stream of its peer, by a recording of what it read? As its
+    core does, this believes a block as new as its last packet, and nothing as old again. A
+    stream counts only if it is in a block of which all packets are of one generation."""
+    text = subprocess.run([paths.SIM_SOURCE / "usb4sim-dump", "-x", wire], capture_output=True,
+                          text=True, check=True).stdout
+    newest, block = -1, b""
+    data, generations = b"", set[int]()
+    for record in re.split(r"\n(?=\d)", text):
+        head, *lines = record.splitlines()
+        if not re.search(rf"\d {host.name} < .* discovery: properties response$", head):
+            continue
+        packet = bytes.fromhex("".join(line[9:] for line in lines))
+        # Behind route, length, protocol, type and two UUIDs; the CRC behind all
+        length, offset, generation = struct.unpack_from(">HHI", packet, 64)
+        if not offset:
+            data, generations = b"", set()
+        data += packet[72:-4]
+        generations.add(generation)
+        if len(data) >= 4 * length and generation > newest:
+            newest, block = generation, data if len(generations) == 1 else b""
+    assert newest >= 0, f"{host.name} has not read any properties:\n{text}"
+    return name.encode().ljust(8, b"\0") in block
 
-    The stock driver's properties get their new generation before they have its streams. Who
-    reads them in between has that generation already, and does not look at them again, until
-    something else changes there."""
+
+def announced(lab: Lab, wire: Path, *streams: Stream) -> None:
+    """Until a stream of ours has its HopIDs again after a replug, which is being recorded
+    to `wire`, and is no longer after this.
+
+    While it is read in several packets, the stock driver adds its streams to its properties.
+    The core takes the torn block for one of the new generation, and does not look at it again,
+    until something else changes there; ours moves the generation on once more."""
     for stream, other in zip(streams, reversed(streams)):
         if not ours(stream) or ours(other):
             continue
@@ -83,9 +113,17 @@ def announced(*streams: Stream) -> None:
         try:
             stream.host.wait_until(has_hopids, 5)
         except ConditionTimeout:
+            lab.sim.stop_recording()
+            assert not _told(wire, stream.host, other.name), \
+                f"{stream.host.name} was told of the stream, and has no HopIDs"
             print(f"# {other.host.name} did not announce its stream after the replug", flush=True)
+            lab.sim.record(wire)
             other.host.run(f"echo -1 > {other.directory}/in_hopid")
             stream.host.wait_until(has_hopids, 20, "HopIDs adopted when the stock side changed")
+            lab.sim.stop_recording()
+            assert _told(wire, stream.host, other.name), "HopIDs of a stream that nobody has told of"
+            return
+    lab.sim.stop_recording()
 
 
 # Using ----------------------------------------------------------------

@@ -138,22 +138,25 @@ def test_complete_session_survives_unplug(lab: Lab) -> None:
 
 def test_session_without_an_end_fails_at_close(lab: Lab) -> None:
     """All bytes were confirmed, then the cable was pulled: no EOF for the reader, no 0 for
-    the writer."""
+    any of the writers."""
     source, sink = pair(lab)
     reader = start_io(sink.host, sink.opened("r"), "read=50000", "touch=/tmp/got", "read=eof")
-    writer = start_io(source.host, source.opened("w"), "write=50000", "fsync", "touch=/tmp/synced",
-                      "await=/tmp/go,60000", "close")
-    source.host.wait_until("test -e /tmp/synced")
+    writers = [start_io(source.host, source.opened("w"), "write=25000", "fsync",
+                        f"touch=/tmp/synced{number}", "await=/tmp/go,60000", "close")
+               for number in range(2)]
+    source.host.wait_until("test -e /tmp/synced0 && test -e /tmp/synced1")
     sink.host.wait_until("test -e /tmp/got")
     lab.cable.unplug()
     source.wait_state("absent", AT_WORST)
     source.host.run("touch /tmp/go")
-    wrote, read = steps(writer.wait(10)), steps(reader.wait(10))
-    good(wrote[:-1])
-    assert wrote[-1]["errno"] == "EIO", wrote
+    for writer in writers:
+        wrote = steps(writer.wait(10))
+        good(wrote[:-1])
+        assert wrote[-1]["errno"] == "EIO", wrote
+    read = steps(reader.wait(10))
     assert read[-1]["errno"] and not read[-1]["eof"], read
     replug(lab)
-    source.host.run("rm /tmp/go /tmp/synced")
+    source.host.run("rm /tmp/go /tmp/synced0 /tmp/synced1")
     sink.host.run("rm /tmp/got")
 
 

@@ -217,10 +217,12 @@ def unplug(lab: Lab, source: Stream, sink: Stream) -> None:
         assert "mismatch" not in done[0], done
     for host in lab.hosts:
         host.wait_for_no_peer()
+    wire = lab.directory / "replug.pcapng"
+    lab.sim.record(wire)
     lab.cable.plug()
     for host in lab.hosts:
         host.wait_for_peer()
-    announced(source, sink)
+    announced(lab, wire, source, sink)
     send(source, sink, 5000)
     send(sink, source, 5000)
 
