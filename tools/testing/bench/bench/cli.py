@@ -10,7 +10,7 @@ from typing import Any
 from lab import paths
 from lab.errors import InfrastructureError, LabFailure
 
-from . import page, plot
+from . import page, plot, where
 from .compare import compare, load, order, save
 from .peers import PEERS, State, find
 from .profile import profile
@@ -18,7 +18,6 @@ from .rig import Rig
 from .report import text
 from .run import MIB, Workload, measure
 from .smoke import smoke
-from .where import where
 
 OUTPUT = "build/bench"
 # Transfers, which quick can do
@@ -107,7 +106,8 @@ def command_page(arguments: argparse.Namespace) -> int:
     if run["check"]:
         raise LabFailure("this run has compared the data, which costs more than moving it;"
                          " \"make bench\" without --check first")
-    page.write(run)
+    functions = paths.PROJECT / arguments.output / "where.json"
+    page.write(run, load(functions)["parts"] if functions.exists() else [])
     return 0
 
 
@@ -121,7 +121,9 @@ def command_where(arguments: argparse.Namespace) -> int:
     """What the guests' instructions are for."""
     workload = Workload("where", f"{arguments.kind} {arguments.bs}", arguments.kind,
                         _size(arguments.bs), arguments.mib)
-    print(where(find(arguments.peers), workload, _say))
+    parts = where.where(find(arguments.peers), workload, _say)
+    save({"parts": parts}, paths.PROJECT / arguments.output / "where.json")
+    print(where.text(parts))
     return 0
 
 
@@ -156,7 +158,8 @@ def parser() -> argparse.ArgumentParser:
                       help="where speed.json and the plots go")
     full.set_defaults(function=command_compare)
 
-    into = commands.add_parser("page", help="put the figures into the documentation")
+    into = commands.add_parser("page", help="put the figures of compare, and those of where if"
+                               " there are any, into the documentation")
     into.add_argument("--output", default=OUTPUT, metavar="DIRECTORY",
                       help="where speed.json is")
     into.set_defaults(function=command_page)
@@ -169,6 +172,8 @@ def parser() -> argparse.ArgumentParser:
     functions.add_argument("--kind", default="bulk", choices=KINDS)
     functions.add_argument("--bs", default="64k", help="bytes of a read or write")
     functions.add_argument("--mib", type=int, default=256, help="how much is moved")
+    functions.add_argument("--output", default=OUTPUT, metavar="DIRECTORY",
+                           help="where where.json goes")
     functions.set_defaults(function=command_where)
 
     works = commands.add_parser("smoke", help="does all of it work with ours? KTAP")

@@ -9,6 +9,7 @@ from lab.errors import LabFailure
 
 from .report import each
 from .stats import Results
+from .where import HEADINGS, Part
 
 PAGE = paths.PROJECT / "Documentation/admin-guide/thunderbolt-stream-speed.rst"
 BEGIN = ".. The figures begin here; they are written by tools/testing/bench/measure page.\n"
@@ -47,8 +48,8 @@ def _estimate(run: dict[str, Any]) -> str:
                    *(f"{link}G link, {rate} GB/s" for link, rate in LINKS)], lines)
 
 
-def figures(run: dict[str, Any]) -> str:
-    """The part of the page that a run decides about."""
+def figures(run: dict[str, Any], functions: Sequence[Part]) -> str:
+    """The part of the page that a run decides about, and what `where` has found."""
     machine = run["machine"]
     head = (f"Measured {run['date']} with kernel {run['kernel']} on"
             f" {machine['processors']} processors ({machine['model']}), {run['rounds']} rounds, in"
@@ -57,10 +58,14 @@ def figures(run: dict[str, Any]) -> str:
     parts = [head, *each(run, _table), _estimate(run)]
     for word, kind in (("Not offered", "missing"), ("Not measured", "failures")):
         parts += [f"{word}: {one['peer']}, {one['workload']}.\n" for one in run[kind]]
+    if functions:
+        parts.append("In which functions the instructions are, those of the core and of copying"
+                     " among them:\n")
+        parts += [_table(part["title"], HEADINGS, part["lines"]) for part in functions]
     return "\n".join(part for part in parts if part)
 
 
-def write(run: dict[str, Any], page: Path = PAGE) -> None:
+def write(run: dict[str, Any], functions: Sequence[Part], page: Path = PAGE) -> None:
     """Put the figures into the page, in the place of those that are there."""
     text = page.read_text()
     try:
@@ -68,4 +73,4 @@ def write(run: dict[str, Any], page: Path = PAGE) -> None:
         after = rest.split(END)[1]
     except (ValueError, IndexError) as error:
         raise LabFailure(f"{page}: the lines that figures go between are not there") from error
-    page.write_text(f"{before}{BEGIN}\n{figures(run)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{figures(run, functions)}\n{END}{after}")

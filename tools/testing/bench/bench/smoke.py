@@ -71,9 +71,12 @@ def _results(comparison: Comparison) -> None:
         plot.draw(run, Path(directory))
         copy = Path(directory) / "page.rst"
         copy.write_text(page.PAGE.read_text())
-        page.write(run, copy)
+        functions = [{"title": "a title", "lines": [["a_function", "1", "2", "3 %"]]}]
+        page.write(run, functions, copy)
         first = copy.read_text()
-        page.write(run, copy)
+        page.write(run, functions, copy)
+        if "a_function" not in first:
+            raise LabFailure("the page does not get the functions")
         if copy.read_text() != first or f"kernel {run['kernel']}" not in first:
             raise LabFailure("the page does not get the figures, or gets them twice")
 

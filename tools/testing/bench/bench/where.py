@@ -5,7 +5,7 @@ import bisect
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 from lab.errors import LabFailure
 from lab.host import Host
@@ -50,18 +50,22 @@ class Symbols:
         return functions
 
 
-def _table(title: str, functions: Counter[str], total: int, frames: int, gib: float) -> str:
-    table = Table(title, "function")
-    for name, count in functions.most_common(LINES):
-        table.put(name, "Minsn/GiB", f"{count / gib / 1e6:.1f}")
-        table.put(name, "a frame", f"{count / frames:.0f}")
-        table.put(name, "part", f"{count / total * 100:.1f} %")
-    return table.text()
+# A title, and lines with a function, its instructions for a GiB and for a frame, and the part
+# of all that they are
+Part = dict[str, Any]
+HEADINGS = ("function", "Minsn/GiB", "a frame", "part")
 
 
-def where(peers: Sequence[Peer], workload: Workload, say: Callable[[str], None]) -> str:
-    """Tables of the functions with the most instructions, for each peer and host."""
-    text = []
+def _part(title: str, functions: Counter[str], total: int, frames: int, gib: float) -> Part:
+    return {"title": title,
+            "lines": [[name, f"{count / gib / 1e6:.1f}", f"{count / frames:.0f}",
+                       f"{count / total * 100:.1f} %"]
+                      for name, count in functions.most_common(LINES)]}
+
+
+def where(peers: Sequence[Peer], workload: Workload, say: Callable[[str], None]) -> list[Part]:
+    """The functions with the most instructions, for each peer and host."""
+    parts = []
     state: State = {}
     with Rig(dict.fromkeys(peer.driver for peer in peers), progress=say, doorbells="mapped",
              net=any(peer.net for peer in peers), places=True) as rig:
@@ -71,9 +75,21 @@ def where(peers: Sequence[Peer], workload: Workload, say: Callable[[str], None])
             frames = max(1, sample["first"]["frames"])
             for end, side in zip(rig.pair(peer.driver), (sample["first"], sample["second"])):
                 functions = Symbols(end.host).by_function(side["places"])
-                text.append(_table(f"{peer.name}, {end.host.name}: {workload.title},"
-                                   f" {sample['mib_s']:.0f} MiB/s,"
+                who = "sender" if side is sample["first"] else "receiver"
+                parts.append(_part(f"{peer.name}, {who}: {workload.title},"
                                    f" {side['instructions'] / frames:.0f} instructions a frame",
                                    functions, side["instructions"], frames,
                                    sample["bytes"] / (1 << 30)))
-    return "\n".join(text)
+    return parts
+
+
+def text(parts: Sequence[Part]) -> str:
+    """Tables for a terminal."""
+    tables = []
+    for part in parts:
+        table = Table(part["title"], HEADINGS[0])
+        for line in part["lines"]:
+            for heading, cell in zip(HEADINGS[1:], line[1:]):
+                table.put(line[0], heading, cell)
+        tables.append(table.text())
+    return "\n".join(tables)
