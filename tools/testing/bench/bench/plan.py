@@ -7,7 +7,7 @@ from typing import Any
 from .run import Workload
 
 BULK_PEERS = ("ours", "stock", "stock-poll", "net", "net-socat")
-LATENCY_PEERS = ("ours", "ours-poll", "stock", "stock-poll", "net")
+POLL_PEERS = ("ours", "ours-poll", "stock", "stock-poll", "net")
 STREAM_PEERS = ("ours", "stock", "stock-poll")
 RING_PEERS = ("ours", "ours-ring64", "ours-ring1024", "ours-ring4096")
 
@@ -32,11 +32,10 @@ def _bulk(name: str, title: str, peers: tuple[str, ...] = BULK_PEERS, **options:
 # Bulk transfers, with doorbells in memory
 BULK = (
     _bulk("bulk-4k", "one way, 4 KiB writes", bs=4 << 10, mib=128),
-    _bulk("bulk-64k", "one way, 64 KiB writes", bs=64 << 10),
+    _bulk("bulk-64k", "one way, 64 KiB writes", (*POLL_PEERS, "net-socat"), bs=64 << 10),
     _bulk("bulk-256k", "one way, 256 KiB writes", bs=256 << 10),
     _bulk("bulk-1m", "one way, 1 MiB writes", bs=1 << 20),
-    _bulk("duplex", "both ways at once, 64 KiB", ("ours", "stock", "stock-poll", "net"),
-          kind="duplex", mib=128),
+    _bulk("duplex", "both ways at once, 64 KiB", POLL_PEERS, kind="duplex", mib=128),
     _bulk("sendfile", "a file in the page cache", ("ours", "stock", "stock-poll", "net"),
           kind="sendfile"),
     _bulk("splice", "splice to a file in memory", ("ours", "stock", "stock-poll", "net"),
@@ -54,11 +53,11 @@ BULK = (
 # Messages and sessions, with doorbells that the simulator is told about, so that it can
 # count them, too
 LATENCY = (
-    Item(Workload("echo-64", "64 B and back", "echo", bs=64, count=2000), LATENCY_PEERS),
-    Item(Workload("echo-4k", "4 KiB and back", "echo", bs=4 << 10, count=1000), LATENCY_PEERS),
-    Item(Workload("echo-64k", "64 KiB and back", "echo", bs=64 << 10, count=300), LATENCY_PEERS),
+    Item(Workload("echo-64", "64 B and back", "echo", bs=64, count=2000), POLL_PEERS),
+    Item(Workload("echo-4k", "4 KiB and back", "echo", bs=4 << 10, count=1000), POLL_PEERS),
+    Item(Workload("echo-64k", "64 KiB and back", "echo", bs=64 << 10, count=300), POLL_PEERS),
     Item(Workload("exchange-8k", "8 KiB both ways at once", "exchange", bs=8 << 10, count=1000),
-         LATENCY_PEERS),
+         POLL_PEERS),
     _bulk("counted-4k", "one way, 4 KiB writes, each doorbell counted", STREAM_PEERS,
           bs=4 << 10, mib=64),
     _bulk("counted-64k", "one way, 64 KiB writes, each doorbell counted", STREAM_PEERS, mib=128),
