@@ -307,6 +307,7 @@ static void tbstream_resume_work(struct work_struct *work)
 static int tbstream_probe(struct tb_service *svc)
 {
 	struct tb_xdomain *xd = tb_service_parent(svc);
+	struct device_link *link;
 	struct tbstream_peer *peer;
 	struct tbstream *stream;
 
@@ -316,10 +317,14 @@ static int tbstream_probe(struct tb_service *svc)
 	 * without tb->lock held. With a supplier that is our ancestor, nothing but
 	 * memory can be missing.
 	 */
-	if (!device_link_add(&svc->dev, xd->tb->dev.parent,
-			     DL_FLAG_AUTOREMOVE_CONSUMER))
+	link = device_link_add(&svc->dev, xd->tb->dev.parent,
+			       DL_FLAG_AUTOREMOVE_CONSUMER);
+	if (!link)
 		return dev_err_probe(&svc->dev, -ENOMEM,
 				     "cannot link the stream service to its host controller\n");
+	/* Too late to be unbound first: the controller's driver is on its way out */
+	if (link->status == DL_STATE_SUPPLIER_UNBIND)
+		return -ENODEV;
 
 	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
 	if (!peer)
