@@ -472,16 +472,6 @@ void tbstream_rx_watch(struct work_struct *work)
 	tbstream_rx_arm(tunnel);
 }
 
-/* Was something written since a reader waited last that may be answered soon? */
-static bool tbstream_rx_asked(struct tbstream_tunnel *tunnel)
-{
-	u32 posted = READ_ONCE(tunnel->tx.queue.posted);
-	u32 sent = posted - tunnel->rx.sent;
-
-	tunnel->rx.sent = posted;
-	return sent && sent <= TBSTREAM_SPIN_FRAMES;
-}
-
 /**
  * tbstream_rx_spin() - Poll the receive ring for a while
  * @tunnel: Tunnel
@@ -498,10 +488,12 @@ bool tbstream_rx_spin(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
 	const bool busy = tunnel->params.busy_poll;
-	const bool asked = tbstream_rx_asked(tunnel);
-	u64 budget = busy ? TBSTREAM_BUSY_SPIN_NS : asked ? rx->spin.budget : 0;
+	u64 budget = tbstream_spin_begin(&rx->spin, READ_ONCE(tunnel->tx.queue.posted),
+					 READ_ONCE(rx->queue.done));
 	u64 end;
 
+	if (busy)
+		budget = TBSTREAM_BUSY_SPIN_NS;
 	if (!budget)
 		return false;
 	end = local_clock() + budget;

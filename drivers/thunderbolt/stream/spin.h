@@ -4,10 +4,11 @@
  *
  * Falling asleep and being woken costs more than a fast peer takes to answer. So who
  * has just written a little and now reads polls for about as long as the answer took
- * last time, if that was not long: not longer than TBSTREAM_SPIN_MIN, or, where being
- * woken takes long itself, as in a virtual machine or from a deep idle state, than a
- * few times that. There both ends would else keep each other asleep: an answer takes
- * so long because the other one has to be woken for it.
+ * last time, until a little of it has come. It does so if that was not long: not
+ * longer than TBSTREAM_SPIN_MIN, or, where being woken takes long itself, as in a
+ * virtual machine or from a deep idle state, than a few times that. There both ends
+ * would else keep each other asleep: an answer takes so long because the other one
+ * has to be woken for it.
  */
 
 #ifndef TBSTREAM_SPIN_H
@@ -22,18 +23,49 @@
 #define TBSTREAM_SPIN_WAKES	4
 /* What a wake-up is taken to cost at most, in ns */
 #define TBSTREAM_SPIN_WAKE_MAX	1000000
-/* More frames written in between are not a question but a flow of data */
+/* More frames than these are not a question, or an answer, but a flow of data */
 #define TBSTREAM_SPIN_FRAMES	16
 
 /**
  * struct tbstream_spin - What was learned from past waits
  * @budget: How long to poll before sleeping, in ns; 0 = not at all
  * @wake: What being woken costs lately, in ns
+ * @sent: Frames written when a reader waited last, free running
+ * @received: Frames that had arrived when it waited first after the last was written
+ * @asked: What was written last was a question
+ * @fresh: Nothing of an answer had come when the present wait began
  */
 struct tbstream_spin {
 	u32 budget;
 	u32 wake;
+	u32 sent;
+	u32 received;
+	bool asked;
+	bool fresh;
 };
+
+/**
+ * tbstream_spin_begin() - A reader is going to wait
+ * @spin: What was learned so far
+ * @sent: Frames written so far, free running
+ * @received: Frames that have arrived so far, free running
+ *
+ * Return: how long to poll first, in ns.
+ */
+static inline u32 tbstream_spin_begin(struct tbstream_spin *spin, u32 sent, u32 received)
+{
+	const u32 question = sent - spin->sent;
+
+	if (question) {
+		spin->sent = sent;
+		spin->received = received;
+		spin->asked = question <= TBSTREAM_SPIN_FRAMES;
+	}
+	spin->fresh = question && spin->asked;
+	if (!spin->asked || received - spin->received >= TBSTREAM_SPIN_FRAMES)
+		return 0;
+	return spin->budget;
+}
 
 /**
  * tbstream_spin_woken() - A reader has been woken by an interrupt
@@ -49,17 +81,19 @@ static inline void tbstream_spin_woken(struct tbstream_spin *spin, u32 took)
 }
 
 /**
- * tbstream_spin_learn() - A wait for an answer is over
+ * tbstream_spin_learn() - A wait that tbstream_spin_begin() began is over
  * @spin: What was learned so far
  * @waited: How long it took, polling and sleeping, in ns
  *
- * Twice that time is polled next. One wait that was too long ends it: an idle
- * stream polls once and not again.
+ * If it was for an answer, twice that time is polled next. One that was too long ends
+ * it. How far apart the frames of an answer are says nothing about that.
  */
 static inline void tbstream_spin_learn(struct tbstream_spin *spin, u64 waited)
 {
 	const u32 most = max(TBSTREAM_SPIN_WAKES * spin->wake, TBSTREAM_SPIN_MIN);
 
+	if (!spin->fresh)
+		return;
 	if (waited > most)
 		spin->budget = 0;
 	else

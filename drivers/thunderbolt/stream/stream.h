@@ -367,7 +367,6 @@ struct tbstream_lent {
  * @spin: How long a reader polls before it sleeps. P: @mutex
  * @rang: local_clock() at the last interrupt while a reader sleeps, cut off at 32 bits; 0 if
  *	none came
- * @sent: tx.queue.posted when a reader waited last. P: @mutex
  */
 struct tbstream_rx {
 	struct mutex mutex;
@@ -395,7 +394,6 @@ struct tbstream_rx {
 	struct delayed_work watch;
 	struct tbstream_spin spin;
 	u32 rang;
-	u32 sent;
 };
 
 /**
