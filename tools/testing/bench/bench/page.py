@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The figures in the documentation, from the file that a run has written."""
 
+import textwrap
 from pathlib import Path
 from typing import Any, Sequence
 
 from lab import paths
 from lab.errors import LabFailure
 
-from .report import each
+from .report import each, table_text
 from .stats import Results
 from .where import HEADINGS, Part
 
@@ -22,11 +23,9 @@ BYTES = 1e9
 
 
 def _table(title: str, headings: Sequence[str], lines: list[list[str]]) -> str:
-    text = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for line in [list(headings), *lines]:
-        text += [f"   {'*' if number == 0 else ' '} - {cell}".rstrip()
-                 for number, cell in enumerate(line)]
-    return "\n".join(text) + "\n"
+    """As it is printed: whoever reads the source sees columns, too."""
+    first, _, rest = table_text(f"{title}::", headings, lines).partition("\n")
+    return f"{first}\n{textwrap.indent(rest.rstrip(), '  ')}\n"
 
 
 def _estimate(run: dict[str, Any]) -> str:
@@ -40,11 +39,11 @@ def _estimate(run: dict[str, Any]) -> str:
                 continue
             cells = [f"{value.median * rate * BYTES / (1 << 30):.0f}" for _, rate in LINKS]
             who = "sender" if side == "first" else "receiver"
-            lines.append([peer, who, f"{value.median:.0f}", *cells])
+            lines.append([f"{peer}, {who}", f"{value.median:.0f}", *cells])
     if not lines:
         return ""
     return _table("Million instructions in a second at the rates of hardware, without the copy",
-                  ["driver", "host", "Minsn/GiB",
+                  ["driver, host", "Minsn/GiB",
                    *(f"{link}G link, {rate} GB/s" for link, rate in LINKS)], lines)
 
 

@@ -144,7 +144,8 @@ def goal_rows(run: dict[str, Any]) -> list[list[str]]:
 GOAL_HEADINGS = ("ratio", "of", "median", "spread", "halves", "goal", "")
 
 
-def _table(title: str, headings: Sequence[str], lines: list[list[str]]) -> str:
+def table_text(title: str, headings: Sequence[str], lines: list[list[str]]) -> str:
+    """A table for a terminal; the first cell of each line is another one."""
     table = Table(title, headings[0])
     for line in lines:
         for heading, cell in zip(headings[1:], line[1:]):
@@ -172,7 +173,7 @@ def each(run: dict[str, Any],
 
 def text(run: dict[str, Any]) -> str:
     """All tables, for a terminal."""
-    parts = each(run, _table)
+    parts = each(run, table_text)
     if run["check"]:
         parts.append("The data was made and compared, which costs more than moving it: these"
                      " figures are not for comparing.")
