@@ -9,9 +9,9 @@ from typing import Any, Callable, Sequence
 
 from lab.errors import LabFailure
 from lab.host import Host
-from lab.table import Table
 
 from .peers import Peer, State
+from .report import table_text
 from .rig import Rig
 from .run import Workload, measure
 
@@ -85,11 +85,4 @@ def where(peers: Sequence[Peer], workload: Workload, say: Callable[[str], None])
 
 def text(parts: Sequence[Part]) -> str:
     """Tables for a terminal."""
-    tables = []
-    for part in parts:
-        table = Table(part["title"], HEADINGS[0])
-        for line in part["lines"]:
-            for heading, cell in zip(HEADINGS[1:], line[1:]):
-                table.put(line[0], heading, cell)
-        tables.append(table.text())
-    return "\n".join(tables)
+    return "\n".join(table_text(part["title"], HEADINGS, part["lines"]) for part in parts)
