@@ -274,24 +274,48 @@ void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame 
 	spin_unlock(&rx->lock);
 }
 
+static struct tbstream_frame *tbstream_read_frame(const struct tbstream_rx *rx, u32 index)
+{
+	return &rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken + index)];
+}
+
+/* How many bytes follow each other in memory, in frames @used and later, below @run? */
+static size_t tbstream_read_span(const struct tbstream_rx *rx, u32 used, u32 run)
+{
+	const struct tbstream_frame *frame = tbstream_read_frame(rx, used);
+	size_t length = frame->length - rx->offset;
+
+	while (frame->length == TBSTREAM_FRAME_SIZE && ++used < run) {
+		const struct tbstream_frame *next = tbstream_read_frame(rx, used);
+
+		if (!tbstream_frame_adjoins(next, frame))
+			break;
+		length += next->length;
+		frame = next;
+	}
+	return length;
+}
+
 /* Copy from frames at the head of the queue. Returns how many were used up. */
 static u32 tbstream_read_run(struct tbstream_rx *rx, u32 run, struct iov_iter *to)
 {
 	u32 used = 0;
 
 	while (used < run && iov_iter_count(to)) {
-		struct tbstream_frame *frame =
-			&rx->frames[tbstream_queue_slot(&rx->queue,
-							rx->queue.taken + used)];
+		const struct tbstream_frame *frame = tbstream_read_frame(rx, used);
+		size_t span = min(tbstream_read_span(rx, used, run), iov_iter_count(to));
+		size_t had;
 
-		/* Whole in one page, which has an address: no check is needed for each */
-		rx->offset += _copy_to_iter(page_address(frame->page) + rx->offset,
-					    min_t(size_t, frame->length - rx->offset,
-						  iov_iter_count(to)), to);
-		if (rx->offset < frame->length)
+		/* Within pages of ours, which have addresses: no check is needed for each */
+		had = _copy_to_iter(tbstream_frame_data(frame) + rx->offset, span, to);
+		span -= had;
+		had += rx->offset;
+		while (used < run && had >= tbstream_read_frame(rx, used)->length)
+			had -= tbstream_read_frame(rx, used++)->length;
+		rx->offset = had;
+		/* Not all of it: the reader's memory is not there */
+		if (span)
 			break;
-		rx->offset = 0;
-		used++;
 	}
 	return used;
 }
@@ -460,23 +484,49 @@ static u32 tbstream_write_batch(const struct tbstream_queue *queue, u32 room)
 	return min3(room, max(tbstream_queue_in_flight(queue), 1U), TBSTREAM_BATCH);
 }
 
+static struct tbstream_frame *tbstream_write_frame(const struct tbstream_tx *tx, u32 index)
+{
+	return &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted + index)];
+}
+
+/* How many bytes of slots @filled and later, below @room, follow each other in memory? */
+static size_t tbstream_write_span(const struct tbstream_tx *tx, u32 filled, u32 room)
+{
+	const struct tbstream_frame *frame = tbstream_write_frame(tx, filled);
+	size_t length = TBSTREAM_FRAME_SIZE;
+
+	while (++filled < room) {
+		const struct tbstream_frame *next = tbstream_write_frame(tx, filled);
+
+		if (!tbstream_frame_adjoins(next, frame))
+			break;
+		length += TBSTREAM_FRAME_SIZE;
+		frame = next;
+	}
+	return length;
+}
+
 /* Copy into the next slots, which are ours while we hold the mutex */
 static u32 tbstream_fill(struct tbstream_tx *tx, u32 room, struct iov_iter *from)
 {
 	u32 filled = 0;
 
-	while (filled < room && iov_iter_count(from)) {
-		struct tbstream_frame *frame =
-			&tx->frames[tbstream_queue_slot(&tx->queue,
-							tx->queue.posted + filled)];
+	room = min_t(size_t, room, DIV_ROUND_UP(iov_iter_count(from), TBSTREAM_FRAME_SIZE));
+	while (filled < room) {
+		size_t span = min(tbstream_write_span(tx, filled, room), iov_iter_count(from));
+		size_t had;
 
-		frame->length = _copy_from_iter(page_address(frame->page),
-						min_t(size_t, TBSTREAM_FRAME_SIZE,
-						      iov_iter_count(from)), from);
-		if (!frame->length)
-			break;
-		filled++;
-		if (frame->length < TBSTREAM_FRAME_SIZE)
+		had = _copy_from_iter(tbstream_frame_data(tbstream_write_frame(tx, filled)), span,
+				      from);
+		span -= had;
+		while (had) {
+			struct tbstream_frame *frame = tbstream_write_frame(tx, filled++);
+
+			frame->length = min_t(size_t, had, TBSTREAM_FRAME_SIZE);
+			had -= frame->length;
+		}
+		/* Not all of it: the writer's memory is not there */
+		if (span)
 			break;
 	}
 	return filled;
@@ -488,9 +538,7 @@ static void tbstream_unfill(struct tbstream_tx *tx, u32 count, struct iov_iter *
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		iov_iter_revert(from,
-				tx->frames[tbstream_queue_slot(&tx->queue,
-							       tx->queue.posted + i)].length);
+		iov_iter_revert(from, tbstream_write_frame(tx, i)->length);
 }
 
 /* Fill frames while there is room. -EAGAIN if there was none at all. */

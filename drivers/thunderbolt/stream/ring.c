@@ -14,6 +14,12 @@
 
 #include "stream.h"
 
+/*
+ * 64 KiB, as much as most programs read or write at a time. What is larger is hard to get
+ * from a kernel that has been running for long, and copying gains nothing more by it.
+ */
+#define TBSTREAM_PAGES_ORDER	4
+
 /**
  * tbstream_tunnel_wake() - Wake everybody who waits on a tunnel
  * @tunnel: Tunnel
@@ -29,31 +35,55 @@ void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel)
 
 /* --- Memory ------------------------------------------------------------- */
 
-static int tbstream_frame_init(struct tbstream_tunnel *tunnel,
-			       struct tbstream_frame *frame)
+/* Zeroed: whatever length the hardware reports, no old memory shows */
+#define TBSTREAM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_ZERO)
+
+/*
+ * 2^@order pages, one behind the other in memory, that are freed one by one. Fewer, and
+ * @order says so, if that many are not to be had for nothing.
+ */
+static struct page *tbstream_pages_new(unsigned int *order)
 {
-	/* Zeroed: whatever length the hardware reports, no old memory shows */
-	frame->page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!frame->page)
-		return -ENOMEM;
+	for (; *order; --*order) {
+		struct page *pages = alloc_pages(TBSTREAM_GFP | __GFP_NORETRY | __GFP_NOWARN,
+						 *order);
+
+		if (pages) {
+			split_page(pages, *order);
+			return pages;
+		}
+	}
+	return alloc_page(TBSTREAM_GFP);
+}
+
+static void tbstream_frame_init(struct tbstream_frame *frame,
+				struct tbstream_tunnel *tunnel, struct page *page)
+{
+	frame->page = page;
 	frame->tunnel = tunnel;
 	INIT_LIST_HEAD(&frame->frame.list);
-	return 0;
 }
 
 static struct tbstream_frame *
 tbstream_frames_new(struct tbstream_tunnel *tunnel, u32 count)
 {
+	unsigned int order = min(ilog2(count), TBSTREAM_PAGES_ORDER);
 	struct tbstream_frame *frames;
-	u32 i;
+	u32 i = 0;
 
 	frames = kvcalloc(count, sizeof(*frames), GFP_KERNEL);
 	if (!frames)
 		return NULL;
-	for (i = 0; i < count; i++) {
+	while (i < count) {
+		struct page *page = tbstream_pages_new(&order);
+		u32 run = 1 << order;
+
 		/* Unwound by tbstream_frames_free(), which takes NULL pages */
-		if (tbstream_frame_init(tunnel, &frames[i]))
+		if (!page)
 			break;
+		/* A power of two of slots is whole runs, as runs only become shorter */
+		while (run--)
+			tbstream_frame_init(&frames[i++], tunnel, page++);
 	}
 	return frames;
 }
@@ -105,7 +135,8 @@ int tbstream_frames_alloc(struct tbstream_tunnel *tunnel)
 	if (!tbstream_frames_whole(rx->frames, rx->queue.slots) ||
 	    !tbstream_frames_whole(tx->frames, tx->queue.slots))
 		return -ENOMEM;
-	return tbstream_frame_init(tunnel, &tx->close);
+	tbstream_frame_init(&tx->close, tunnel, alloc_page(TBSTREAM_GFP));
+	return tx->close.page ? 0 : -ENOMEM;
 }
 
 /**

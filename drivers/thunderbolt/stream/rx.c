@@ -21,7 +21,6 @@
 
 /* What came out of the ring in one go */
 struct tbstream_arrived {
-	bool any;
 	u32 frames;
 	u64 bytes;
 };
@@ -148,31 +147,42 @@ static void tbstream_rx_arrive_plain(struct tbstream_tunnel *tunnel,
 	}
 }
 
-/* What does the session's receiver say to this frame? */
+/* What does the session's receiver say to a frame that is no data? */
+static enum tbstream_verdict
+tbstream_rx_judge_close(struct tbstream_tunnel *tunnel, struct tbstream_frame *frame,
+			bool in_order)
+{
+	const bool is_close = frame->frame.eof == TBSTREAM_PDF_CLOSE;
+	struct tbstream_rx *rx = &tunnel->rx;
+	struct tbstream_close close;
+
+	if (is_close && frame->length <= TBSTREAM_CLOSE_SIZE &&
+	    tbstream_close_unpack(&close, tbstream_frame_data(frame), frame->length))
+		return tbstream_receiver_close(&rx->receiver, &close, in_order,
+					       &rx->todo);
+	tbstream_count(tunnel->stream, TBSTREAM_RX_MALFORMED, 1);
+	return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+}
+
+/* What does it say to any frame? */
 static enum tbstream_verdict
 tbstream_rx_judge(struct tbstream_tunnel *tunnel, struct tbstream_frame *frame)
 {
 	const struct ring_frame *f = &frame->frame;
 	struct tbstream_rx *rx = &tunnel->rx;
-	const bool is_close = f->eof == TBSTREAM_PDF_CLOSE;
 	u32 expected = rx->receiver.frames & TBSTREAM_PDF_COUNTED_MASK;
-	struct tbstream_close close;
 	bool in_order;
 
 	if (!tbstream_rx_intact(tunnel->stream, f))
-		return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+		return tbstream_receiver_broken(&rx->receiver, f->eof == TBSTREAM_PDF_CLOSE,
+						&rx->todo);
 
 	in_order = f->sof == (rx->counted ? TBSTREAM_PDF_COUNTED + expected :
 					    TBSTREAM_PDF_START);
 	if (f->eof == TBSTREAM_PDF_DATA)
 		return tbstream_receiver_data(&rx->receiver, frame->length, in_order,
 					      &rx->todo);
-	if (is_close && frame->length <= TBSTREAM_CLOSE_SIZE &&
-	    tbstream_close_unpack(&close, page_address(frame->page), frame->length))
-		return tbstream_receiver_close(&rx->receiver, &close, in_order,
-					       &rx->todo);
-	tbstream_count(tunnel->stream, TBSTREAM_RX_MALFORMED, 1);
-	return tbstream_receiver_broken(&rx->receiver, is_close, &rx->todo);
+	return tbstream_rx_judge_close(tunnel, frame, in_order);
 }
 
 /* A session has ended here, whatever is still in the queue */
@@ -248,24 +258,41 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 void tbstream_rx_post(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
+	const u32 end = rx->queue.taken + rx->queue.depth;
+	u32 posted = rx->queue.posted;
+	struct device *dev;
 
 	lockdep_assert_held(&rx->lock);
 
-	while (rx->online && tbstream_queue_space(&rx->queue)) {
+	if (!rx->online)
+		return;
+	dev = tb_ring_dma_device(rx->ring);
+	for (; posted != end; posted++) {
 		struct tbstream_frame *frame =
-			&rx->frames[tbstream_queue_slot(&rx->queue,
-							rx->queue.posted)];
+			&rx->frames[tbstream_queue_slot(&rx->queue, posted)];
 
-		dma_sync_single_for_device(tb_ring_dma_device(rx->ring),
-					   frame->frame.buffer_phy,
+		dma_sync_single_for_device(dev, frame->frame.buffer_phy,
 					   TBSTREAM_FRAME_SIZE, DMA_FROM_DEVICE);
 		if (tb_ring_rx(rx->ring, &frame->frame)) {
 			/* The ring does not run: whoever stopped it says so */
 			rx->online = false;
 			break;
 		}
-		rx->queue.posted++;
 	}
+	rx->queue.posted = posted;
+}
+
+/*
+ * Slots have become free. Handing each of them over is a write to the controller, and a
+ * reader wants its bytes first. So a few wait until somebody looks and finds nothing, or
+ * arms the ring. One of both comes soon, see tbstream_rx_watch().
+ */
+static void tbstream_rx_refill(struct tbstream_tunnel *tunnel)
+{
+	const struct tbstream_queue *queue = &tunnel->rx.queue;
+
+	if (tbstream_queue_space(queue) > queue->depth / 8)
+		tbstream_rx_post(tunnel);
 }
 
 /**
@@ -302,31 +329,36 @@ void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 static bool tbstream_rx_collect(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
+	const u32 before = rx->queue.done;
 	struct tbstream_arrived arrived = {};
 	struct ring_frame *ring_frame;
+	struct device *dev;
 
 	lockdep_assert_held(&rx->lock);
 
-	while (rx->online && (ring_frame = tb_ring_poll(rx->ring))) {
+	if (!rx->online)
+		return false;
+	dev = tb_ring_dma_device(rx->ring);
+	while ((ring_frame = tb_ring_poll(rx->ring))) {
 		struct tbstream_frame *frame =
 			container_of(ring_frame, struct tbstream_frame, frame);
 
 		frame->length = tbstream_frame_length(ring_frame->size);
-		dma_sync_single_for_cpu(tb_ring_dma_device(rx->ring),
-					ring_frame->buffer_phy, frame->length,
+		dma_sync_single_for_cpu(dev, ring_frame->buffer_phy, frame->length,
 					DMA_FROM_DEVICE);
 		tbstream_rx_arrive(tunnel, frame, &arrived);
 		WRITE_ONCE(rx->queue.done, rx->queue.done + 1);
-		arrived.any = true;
 	}
-	if (!arrived.any)
+	if (rx->queue.done == before) {
+		tbstream_rx_post(tunnel);
 		return false;
+	}
 	if (arrived.frames) {
 		tbstream_count(tunnel->stream, TBSTREAM_RX_FRAMES, arrived.frames);
 		tbstream_count(tunnel->stream, TBSTREAM_RX_BYTES, arrived.bytes);
 	}
 	tbstream_rx_skip(tunnel);
-	tbstream_rx_post(tunnel);
+	tbstream_rx_refill(tunnel);
 	return true;
 }
 
@@ -414,6 +446,7 @@ void tbstream_rx_arm(struct tbstream_tunnel *tunnel)
 	struct tbstream_rx *rx = &tunnel->rx;
 
 	spin_lock(&rx->lock);
+	tbstream_rx_post(tunnel);
 	if (rx->online && !READ_ONCE(rx->armed)) {
 		/* Before it is so: from then on tbstream_rx_start_poll() may run */
 		WRITE_ONCE(rx->armed, true);
@@ -555,7 +588,7 @@ void tbstream_rx_consumed(struct tbstream_tunnel *tunnel, u32 count)
 		return;
 	WRITE_ONCE(rx->queue.taken, rx->queue.taken + count);
 	tbstream_rx_skip(tunnel);
-	tbstream_rx_post(tunnel);
+	tbstream_rx_refill(tunnel);
 }
 
 /**
@@ -592,7 +625,7 @@ void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 	rx->offset = 0;
 	rx->queue.taken++;
 	tbstream_rx_skip(tunnel);
-	tbstream_rx_post(tunnel);
+	tbstream_rx_refill(tunnel);
 }
 
 /* Put another page into a slot. The one that was there, NULL if that cannot be now. */

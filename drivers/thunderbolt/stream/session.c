@@ -100,16 +100,20 @@ int tbstream_sender_state(const struct tbstream_sender *sender,
 }
 
 /**
- * tbstream_sender_sent() - A data frame was handed to the hardware
+ * tbstream_sender_sent() - Data frames were handed to the hardware
  * @sender: Sender for whose session tbstream_sender_state() says 1
- * @length: Payload bytes
+ * @frames: How many, also none
+ * @bytes: Payload of all of them, in bytes
  *
- * Return: number of data frames in the session before this one.
+ * Return: number of data frames in the session before these.
  */
-u32 tbstream_sender_sent(struct tbstream_sender *sender, u32 length)
+u32 tbstream_sender_sent(struct tbstream_sender *sender, u32 frames, u64 bytes)
 {
-	sender->sending->bytes += length;
-	return sender->sending->frames++;
+	const u32 before = sender->sending->frames;
+
+	sender->sending->bytes += bytes;
+	sender->sending->frames += frames;
+	return before;
 }
 
 static void tbstream_sender_close(struct tbstream_sender *sender, bool aborted)

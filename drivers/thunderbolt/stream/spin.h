@@ -3,8 +3,8 @@
  * How long a reader polls before it sleeps. Pure: no hardware, no locks.
  *
  * Falling asleep and being woken costs more than a fast peer takes to answer. So who
- * has just written a little and now reads polls for about as long as the answer took
- * last time, until a little of it has come. It does so if that was not long: not
+ * has just written a little and now reads polls for about as long as answers took
+ * lately, until a little of it has come. It does so if that was not long: not
  * longer than TBSTREAM_SPIN_MIN, or, where being woken takes long itself, as in a
  * virtual machine or from a deep idle state, than a few times that. There both ends
  * would else keep each other asleep: an answer takes so long because the other one
@@ -85,8 +85,10 @@ static inline void tbstream_spin_woken(struct tbstream_spin *spin, u32 took)
  * @spin: What was learned so far
  * @waited: How long it took, polling and sleeping, in ns
  *
- * If it was for an answer, twice that time is polled next. One that was too long ends
- * it. How far apart the frames of an answer are says nothing about that.
+ * If it was for an answer, twice that time is polled next, or nearly as long as before:
+ * one answer that was quick, or there already, does not make the next one quick. One
+ * that was too long ends it. How far apart the frames of an answer are says nothing
+ * about that.
  */
 static inline void tbstream_spin_learn(struct tbstream_spin *spin, u64 waited)
 {
@@ -97,7 +99,7 @@ static inline void tbstream_spin_learn(struct tbstream_spin *spin, u64 waited)
 	if (waited > most)
 		spin->budget = 0;
 	else
-		spin->budget = min(2 * (u32)waited, most);
+		spin->budget = min(max(2 * (u32)waited, spin->budget - spin->budget / 8), most);
 }
 
 #endif /* TBSTREAM_SPIN_H */

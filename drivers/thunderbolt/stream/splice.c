@@ -139,7 +139,7 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 		return length;
 
 	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
-	length = tbstream_splice_gather(pipe, page_address(frame->page), sd->total_len);
+	length = tbstream_splice_gather(pipe, tbstream_frame_data(frame), sd->total_len);
 	frame->length = length;
 	if (!tbstream_tx_post(file, 1)) {
 		/* It must not, or there are no rings now: nothing of this was sent */

@@ -45,6 +45,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/thunderbolt.h>
@@ -317,6 +318,32 @@ struct tbstream_frame {
 	u32 length;
 	enum tbstream_frame_kind kind;
 };
+
+/**
+ * tbstream_frame_data() - Payload of a frame
+ * @frame: Frame
+ *
+ * Return: address of 4096 bytes.
+ */
+static inline void *tbstream_frame_data(const struct tbstream_frame *frame)
+{
+	return page_address(frame->page);
+}
+
+/**
+ * tbstream_frame_adjoins() - Does a frame's memory begin where that of another ends?
+ * @frame: Frame
+ * @before: The other one
+ *
+ * It does for most slots and the one before. Then both can be copied at once.
+ *
+ * Return: true if so.
+ */
+static inline bool tbstream_frame_adjoins(const struct tbstream_frame *frame,
+					  const struct tbstream_frame *before)
+{
+	return tbstream_frame_data(frame) == tbstream_frame_data(before) + TBSTREAM_FRAME_SIZE;
+}
 
 /* As many as the largest pipe holds that anybody may make, see fs.pipe-max-size */
 #define TBSTREAM_LENT_MAX	256

@@ -81,7 +81,7 @@ static struct tbstream_outgoing *sent(struct kunit *test, u32 bytes)
 	hear(test, ends->sender.number, 0, TBSTREAM_RX_READY);
 	KUNIT_ASSERT_EQ(test, tbstream_sender_state(&ends->sender, session), 1);
 	while (bytes--)
-		tbstream_sender_sent(&ends->sender, 1);
+		tbstream_sender_sent(&ends->sender, 1, 1);
 	return session;
 }
 
@@ -205,15 +205,16 @@ static void frames_and_bytes_are_counted(struct kunit *test)
 	struct tbstream_outgoing *session = sent(test, 0);
 	struct tbstream_report report = {};
 
-	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 4096), 0);
-	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 10), 1);
-	KUNIT_EXPECT_EQ(test, session->frames, 2);
+	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 3, 3 * 4096), 0);
+	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 1, 10), 3);
+	KUNIT_EXPECT_EQ(test, session->frames, 4);
 
-	tbstream_sender_want(&ends->sender, session, 4100);
+	tbstream_sender_want(&ends->sender, session, 12290);
 	tbstream_sender_report(&ends->sender, &report);
 	KUNIT_EXPECT_EQ(test, report.tx_session, FIRST);
-	KUNIT_EXPECT_EQ(test, report.tx_bytes, 4106);
-	KUNIT_EXPECT_EQ(test, report.tx_wanted, 4100);
+	KUNIT_EXPECT_EQ(test, report.tx_bytes, 12298);
+	KUNIT_EXPECT_EQ(test, report.tx_wanted, 12290);
 	KUNIT_EXPECT_EQ(test, report.flags, 0);
 }
 
@@ -464,7 +465,7 @@ static void a_session_goes_on_in_new_tunnels_if_nothing_is_missing(struct kunit 
 	KUNIT_EXPECT_EQ(test, tbstream_sender_state(&ends->sender, session), -EAGAIN);
 	hear(test, FIRST, 2, TBSTREAM_RX_READY);
 	KUNIT_EXPECT_EQ(test, tbstream_sender_state(&ends->sender, session), 1);
-	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 1), 2);
+	KUNIT_EXPECT_EQ(test, tbstream_sender_sent(&ends->sender, 1, 1), 2);
 }
 
 static void a_session_fails_in_new_tunnels_if_bytes_are_missing(struct kunit *test)

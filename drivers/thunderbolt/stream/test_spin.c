@@ -29,7 +29,21 @@ static void fast_answer_is_polled_for_twice_as_long(struct kunit *test)
 	struct tbstream_spin spin = {};
 
 	KUNIT_EXPECT_EQ(test, ask(&spin, 20000), 40000);
-	KUNIT_EXPECT_EQ(test, ask(&spin, 5000), 10000);
+	KUNIT_EXPECT_EQ(test, ask(&spin, 30000), 60000);
+}
+
+static void one_quick_answer_does_not_end_polling_for_others(struct kunit *test)
+{
+	struct tbstream_spin spin = {};
+	int i;
+
+	KUNIT_EXPECT_EQ(test, ask(&spin, 40000), 80000);
+	KUNIT_EXPECT_EQ(test, ask(&spin, 1000), 70000);
+	KUNIT_EXPECT_EQ(test, ask(&spin, 40000), 80000);
+	/* But if all are quick it is forgotten */
+	for (i = 0; i < 40; i++)
+		ask(&spin, 1000);
+	KUNIT_EXPECT_EQ(test, ask(&spin, 1000), 2000);
 }
 
 static void polling_is_bounded_whatever_was_learned(struct kunit *test)
@@ -121,6 +135,7 @@ static void slow_wake_up_is_forgotten(struct kunit *test)
 static struct kunit_case spin_cases[] = {
 	KUNIT_CASE(nothing_is_polled_for_before_an_answer_was_seen),
 	KUNIT_CASE(fast_answer_is_polled_for_twice_as_long),
+	KUNIT_CASE(one_quick_answer_does_not_end_polling_for_others),
 	KUNIT_CASE(polling_is_bounded_whatever_was_learned),
 	KUNIT_CASE(one_slow_answer_ends_polling),
 	KUNIT_CASE(reader_that_has_not_asked_does_not_poll),

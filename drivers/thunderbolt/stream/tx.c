@@ -329,27 +329,33 @@ void tbstream_tx_forsake(struct tbstream_tunnel *tunnel)
 	spin_unlock(&tx->lock);
 }
 
-static bool tbstream_tx_send(struct tbstream_tunnel *tunnel,
-			     struct tbstream_frame *frame, u32 length, u8 sof, u8 eof)
+/* Hand a frame whose length is set to the ring, which has room. False if it does not run. */
+static inline bool tbstream_tx_hand_over(struct tbstream_tx *tx, struct device *dev,
+					 struct tbstream_frame *frame, u8 sof, u8 eof)
 {
-	struct tbstream_tx *tx = &tunnel->tx;
-
 	lockdep_assert_held(&tx->lock);
 
-	if (!tx->online)
-		return false;
-
-	frame->length = length;
 	/* A 12-bit field in which 0 stands for 4096 */
-	frame->frame.size = length & 0xfff;
+	frame->frame.size = frame->length & 0xfff;
 	frame->frame.sof = sof;
 	frame->frame.eof = eof;
 	frame->frame.flags = 0;
 	/* A page that was mapped for this frame is with the device already */
 	if (!frame->borrowed)
-		dma_sync_single_for_device(tb_ring_dma_device(tx->ring), frame->dma,
-					   length, DMA_TO_DEVICE);
+		dma_sync_single_for_device(dev, frame->dma, frame->length, DMA_TO_DEVICE);
 	return !tb_ring_tx(tx->ring, &frame->frame);
+}
+
+/* Send the frame that says CLOSE. False if there is no ring that runs. */
+static bool tbstream_tx_send_close(struct tbstream_tx *tx, u8 sof)
+{
+	lockdep_assert_held(&tx->lock);
+
+	if (!tx->online)
+		return false;
+	tx->close.length = TBSTREAM_CLOSE_SIZE;
+	return tbstream_tx_hand_over(tx, tb_ring_dma_device(tx->ring), &tx->close, sof,
+				     TBSTREAM_PDF_CLOSE);
 }
 
 /* The start PDF of the frame that has so many before it in its session */
@@ -379,36 +385,35 @@ static bool tbstream_tx_may_post(const struct tbstream_file *file)
 	       !tbstream_plain_peer_closed(&tunnel->plain, file->party.joined_at);
 }
 
-/* Send the next slots. How many, and how many bytes. */
+/* Send the next slots. How many, and how many bytes, which are 0 before. */
 static u32 tbstream_tx_post_next(struct tbstream_file *file, u32 count, u64 *bytes)
 {
 	struct tbstream_tunnel *tunnel = file->tunnel;
 	struct tbstream_tx *tx = &tunnel->tx;
-	u32 sent = 0;
+	const u32 posted = tx->queue.posted;
+	struct device *dev;
+	u32 before, sent;
 
 	lockdep_assert_held(&tx->lock);
 
-	if (!tbstream_tx_may_post(file))
+	if (!tx->online || !tbstream_tx_may_post(file))
 		return 0;
-	while (sent < count) {
+	dev = tb_ring_dma_device(tx->ring);
+	before = tunnel->control ? file->outgoing->frames : 0;
+	for (sent = 0; sent < count; sent++) {
 		struct tbstream_frame *frame =
-			&tx->frames[tbstream_queue_slot(&tx->queue,
-							tx->queue.posted)];
-		u8 sof = tunnel->control ?
-			 tbstream_tx_start(tx, file->outgoing->frames) :
-			 TBSTREAM_PDF_START;
+			&tx->frames[tbstream_queue_slot(&tx->queue, posted + sent)];
 
-		if (!tbstream_tx_send(tunnel, frame, frame->length, sof,
-				      TBSTREAM_PDF_DATA))
+		if (!tbstream_tx_hand_over(tx, dev, frame, tbstream_tx_start(tx, before + sent),
+					   TBSTREAM_PDF_DATA))
 			break;
-		WRITE_ONCE(tx->queue.posted, tx->queue.posted + 1);
-		if (tunnel->control)
-			tbstream_sender_sent(&tx->sender, frame->length);
+		*bytes += frame->length;
 		trace_tbstream_tx(tunnel->stream, frame->length,
 				  TBSTREAM_FRAME_DATA);
-		*bytes += frame->length;
-		sent++;
 	}
+	WRITE_ONCE(tx->queue.posted, posted + sent);
+	if (tunnel->control)
+		tbstream_sender_sent(&tx->sender, sent, *bytes);
 	return sent;
 }
 
@@ -517,10 +522,7 @@ void tbstream_tx_close(struct tbstream_tunnel *tunnel)
 
 	spin_lock(&tx->lock);
 	if (!tx->close_pending)
-		tx->close_pending = tbstream_tx_send(tunnel, &tx->close,
-						     TBSTREAM_CLOSE_SIZE,
-						     TBSTREAM_PDF_START,
-						     TBSTREAM_PDF_CLOSE);
+		tx->close_pending = tbstream_tx_send_close(tx, TBSTREAM_PDF_START);
 	spin_unlock(&tx->lock);
 
 	trace_tbstream_tx(tunnel->stream, TBSTREAM_CLOSE_SIZE,
@@ -550,10 +552,8 @@ void tbstream_tx_close_due(struct tbstream_tunnel *tunnel)
 		if (tx->close_pending)
 			return;
 	}
-	tbstream_close_pack(&sender->close, page_address(tx->close.page));
-	if (!tbstream_tx_send(tunnel, &tx->close, TBSTREAM_CLOSE_SIZE,
-			      tbstream_tx_start(tx, sender->close.frames),
-			      TBSTREAM_PDF_CLOSE))
+	tbstream_close_pack(&sender->close, tbstream_frame_data(&tx->close));
+	if (!tbstream_tx_send_close(tx, tbstream_tx_start(tx, sender->close.frames)))
 		return;
 	tx->close_pending = true;
 	sender->close_due = false;

@@ -310,7 +310,7 @@ static void step(struct input *input)
 	case 5 ... 7:
 		if (writer->session && !writer->left && !sender.close_due &&
 		    tbstream_sender_state(&sender, writer->session) == 1)
-			tbstream_sender_sent(&sender, input_choose(input, 4) + 1);
+			tbstream_sender_sent(&sender, 1, input_choose(input, 4) + 1);
 		break;
 	case 8:
 		if (writer->session)

@@ -510,7 +510,7 @@ static bool file_write(struct host *host, struct file *file)
 	    tbstream_sender_state(&host->sender, &outgoing->session) != 1)
 		return false;
 	check(host->link.tunnel, "only a tunnel sends");
-	frame = tbstream_sender_sent(&host->sender, length);
+	frame = tbstream_sender_sent(&host->sender, 1, length);
 	host->ring[host->ring_count++] = (struct frame) {
 		.tale = outgoing->tale,
 		.offset = outgoing->tale->written,

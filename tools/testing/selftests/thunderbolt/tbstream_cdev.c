@@ -181,11 +181,11 @@ static uint64_t answer(int device)
 	return read(device, &answer, sizeof(answer)) == sizeof(answer) ? answer.bytes : ~0ull;
 }
 
-/* How much of the pattern comes, read in pieces of up to @size */
-static uint64_t receive(int device, uint64_t bytes, size_t size, uint64_t seed)
+/* How much of the pattern there is after the rest has come, read in pieces of up to @size */
+static uint64_t receive_rest(int device, uint64_t offset, uint64_t bytes, size_t size,
+			     uint64_t seed)
 {
 	uint8_t *buffer = malloc(size);
-	uint64_t offset = 0;
 
 	while (buffer && offset < bytes) {
 		size_t want = size < bytes - offset ? size : bytes - offset;
@@ -197,6 +197,23 @@ static uint64_t receive(int device, uint64_t bytes, size_t size, uint64_t seed)
 	}
 	free(buffer);
 	return offset;
+}
+
+/* How much of the pattern comes, read in pieces of up to @size */
+static uint64_t receive(int device, uint64_t bytes, size_t size, uint64_t seed)
+{
+	return receive_rest(device, 0, bytes, size, seed);
+}
+
+/* An address with @there bytes, and behind them no memory for as many bytes as ask for it */
+static uint8_t *before_a_hole(size_t there)
+{
+	size_t size = (there + 4095) / 4096 * 4096;
+	uint8_t *begin = mmap(NULL, size + LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (begin == MAP_FAILED || mprotect(begin, size, PROT_READ | PROT_WRITE))
+		return NULL;
+	return begin + size - there;
 }
 
 static int set_nonblock(int device)
@@ -271,6 +288,54 @@ TEST_F(stream, write_that_may_wait_takes_all)
 	EXPECT_EQ(write(self->device, buffer, LARGE), (ssize_t)LARGE);
 	EXPECT_EQ(answer(self->device), LARGE);
 	free(buffer);
+}
+
+/* How much there is before a hole; the memory goes away with the test's process */
+static const size_t there[] = { 1, 4095, 4096, 4097, 20000, 65536, 70001 };
+
+TEST_F(stream, write_stops_where_the_memory_does)
+{
+	const size_t bytes = 100000;
+	uint8_t *all = malloc(bytes);
+	size_t i;
+
+	ASSERT_NE(all, NULL);
+	EXPECT_EQ(write(self->device, before_a_hole(0), bytes), -1);
+	EXPECT_EQ(errno, EFAULT);
+	for (i = 0; i < ARRAY_SIZE(there); i++) {
+		uint8_t *some = before_a_hole(there[i]);
+
+		ASSERT_NE(some, NULL);
+		pattern_fill(all, bytes, i, 0);
+		memcpy(some, all, there[i]);
+		ASSERT_TRUE(ask(self->device, PARTNER_TAKE, bytes, i));
+		ASSERT_EQ(write(self->device, some, bytes), (ssize_t)there[i]);
+		ASSERT_EQ(write(self->device, all + there[i], bytes - there[i]),
+			  (ssize_t)(bytes - there[i]));
+		EXPECT_EQ(answer(self->device), bytes);
+	}
+	free(all);
+}
+
+TEST_F(stream, read_into_memory_that_is_not_there_takes_no_byte)
+{
+	const size_t bytes = 100000;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(there); i++) {
+		uint8_t *some = before_a_hole(there[i]);
+		ssize_t count;
+
+		ASSERT_NE(some, NULL);
+		ASSERT_TRUE(ask(self->device, PARTNER_GIVE, bytes, i));
+		EXPECT_EQ(read(self->device, before_a_hole(0), bytes), -1);
+		EXPECT_EQ(errno, EFAULT);
+		count = read(self->device, some, bytes);
+		ASSERT_GT(count, 0);
+		ASSERT_LE(count, (ssize_t)there[i]);
+		EXPECT_EQ(pattern_compare(some, count, i, 0), -1);
+		EXPECT_EQ(receive_rest(self->device, count, bytes, 65536, i), bytes);
+	}
 }
 
 TEST_F(stream, small_reads_get_every_byte)
