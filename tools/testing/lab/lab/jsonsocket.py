@@ -9,6 +9,10 @@ from .deadline import Deadline
 from .errors import InfrastructureError
 
 
+class NotListening(InfrastructureError):
+    """Whoever makes the socket has not done so yet, or is between bind() and listen()."""
+
+
 class JsonSocket:
     """One connection. Not thread-safe: callers serialise."""
 
@@ -19,7 +23,10 @@ class JsonSocket:
         try:
             self._socket.connect(path)
         except OSError as error:
-            raise InfrastructureError(f"{name}: cannot connect to {path}: {error}") from error
+            self._socket.close()
+            early = isinstance(error, (FileNotFoundError, ConnectionRefusedError))
+            kind = NotListening if early else InfrastructureError
+            raise kind(f"{name}: cannot connect to {path}: {error}") from error
 
     def close(self) -> None:
         self._socket.close()

@@ -12,6 +12,7 @@ from .agent import Agent, AgentSilent
 from .child import Child
 from .deadline import Deadline
 from .errors import InfrastructureError
+from .jsonsocket import NotListening
 from .qmp import Event, Qmp
 
 DISK_BYTES = 64 << 20
@@ -122,14 +123,17 @@ class Machine:
         self._started = time.monotonic()
         self._child = Child(f"{self.name}: QEMU", self._command(),
                             self._run_dir / f"{self.name}.qemu")
-        deadline = Deadline(30)
-        qmp = self.sockets / f"{self.name}.qmp"
-        while not qmp.exists():
-            self._child.check_alive()
-            if deadline.expired:
-                raise InfrastructureError(f"{self.name}: QEMU opens no control socket")
+        self._qmp = self._connect_qmp(self._child, Deadline(30))
+
+    def _connect_qmp(self, child: Child, deadline: Deadline) -> Qmp:
+        while True:
+            child.check_alive()
+            try:
+                return Qmp(f"{self.sockets}/{self.name}.qmp", self.name)
+            except NotListening:
+                if deadline.expired:
+                    raise
             time.sleep(0.01)
-        self._qmp = Qmp(str(qmp), self.name)
 
     def wait_ready(self, seconds: float = 90) -> None:
         """Until the guest's agent answers, that is, until its rc has ended."""

@@ -32,12 +32,20 @@ def still_watched(host: Host) -> None:
         f"{host.name}: the check of DMA mappings is off"
 
 
+# The driver core: of a device that is just being added, and not ready for a driver that comes
+# at the same time, it notes why, and forgets the note, because it does not defer the device.
+# By who allocated it and by its first bytes: "thunderbolt: Device not ready to probe"
+CORE_LEAK = ("device_set_deferred_probe_reason+0x", "thunderbolt: Dev\n", "ice not ready to\n")
+
+
 def no_leaks(host: Host) -> None:
-    """No block of memory that nobody knows any more."""
+    """No block of memory that nobody knows any more, but for what the core itself forgets."""
     # An object is only reported when it is older than 5 s. What a first scan takes
     # for lost may have been on the move.
     host.run("sleep 6")
     for _ in range(2):
         host.run(f"echo scan > {KMEMLEAK}", timeout=120)
-    found = host.read_file(KMEMLEAK)
-    assert not found, f"{host.name}: leaked:\n{found}"
+    begin = "unreferenced object"
+    other, *blocks = host.read_file(KMEMLEAK).split(begin)
+    leaks = [begin + block for block in blocks if not all(part in block for part in CORE_LEAK)]
+    assert not other and not leaks, f"{host.name}: leaked:\n{other}{''.join(leaks)}"

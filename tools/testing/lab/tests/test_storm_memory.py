@@ -24,16 +24,26 @@ def allow_faults(host: Host) -> None:
 
 def fail_at_random(host: Host) -> None:
     """Some of the allocations fail that our module asks for, itself or through the core.
-    There are hundreds of pages in a tunnel, and a hundred small blocks in a device."""
+    There are some thirty runs of pages in a tunnel, and a hundred small blocks in a device.
+
+    Not those that the core needs to reach a router: when it takes a path down it warns of
+    such an error, tells nobody, and the path stays."""
     allow_faults(host)
     host.run("""set -e
-    set -- $(grep ' [tT] .*\\[thunderbolt_stream\\]' /proc/kallsyms | cut -d' ' -f1 | sort |
-             sed -n '1p;$p')
+    ours=$(grep ' [tT] .*\\[thunderbolt_stream\\]' /proc/kallsyms | cut -d' ' -f1 | sort |
+           sed -n '1p;$p')
+    # Functions that follow each other in ctl.c, and the one behind them
+    access=$(grep -E ' tb_cfg_(read|write|read_raw|write_raw|get_upstream_port)[[:space:]]' /proc/kallsyms |
+             cut -d' ' -f1 | sort | sed -n '1p;$p')
+    set -- $ours $access
+    [ $# = 4 ]
     cd /sys/kernel/debug
     echo 50 > failslab/interval
-    echo 1000 > fail_page_alloc/interval
+    echo 60 > fail_page_alloc/interval
     for d in failslab fail_page_alloc; do
-        echo 0x$1 > $d/require-start; echo 0x$2 > $d/require-end; echo 32 > $d/stacktrace-depth
+        echo 0x$1 > $d/require-start; echo 0x$2 > $d/require-end
+        echo 0x$3 > $d/reject-start; echo 0x$4 > $d/reject-end
+        echo 32 > $d/stacktrace-depth
         echo 40 > $d/probability
     done""")
 
