@@ -21,7 +21,7 @@ from .smoke import smoke
 
 OUTPUT = "build/bench"
 # Transfers, which quick can do
-KINDS = ("bulk", "duplex", "sendfile", "splice", "floor")
+KINDS = ("bulk", "duplex", "sendfile", "splice", "floor", "copy")
 
 
 def _say(line: str) -> None:
@@ -119,9 +119,12 @@ def command_profile(_arguments: argparse.Namespace) -> int:
 
 def command_where(arguments: argparse.Namespace) -> int:
     """What the guests' instructions are for."""
-    workload = Workload("where", f"{arguments.kind} {arguments.bs}", arguments.kind,
-                        _size(arguments.bs), arguments.mib)
-    parts = where.where(find(arguments.peers), workload, _say)
+    kinds = arguments.kind.split(",")
+    if unknown := set(kinds) - set(KINDS):
+        raise LabFailure(f"no kind {unknown.pop()!r}; there are: {', '.join(KINDS)}")
+    workloads = [Workload("where", f"{kind} {arguments.bs}", kind, _size(arguments.bs),
+                          arguments.mib) for kind in kinds]
+    parts = where.where(find(arguments.peers), workloads, _say)
     save({"parts": parts}, paths.PROJECT / arguments.output / "where.json")
     print(where.text(parts))
     return 0
@@ -169,7 +172,8 @@ def parser() -> argparse.ArgumentParser:
 
     functions = commands.add_parser("where", help="in which functions the guests' instructions are")
     functions.add_argument("--peers", default="ours,stock", help=f"some of {','.join(PEERS)}")
-    functions.add_argument("--kind", default="bulk", choices=KINDS)
+    functions.add_argument("--kind", default="bulk,sendfile,splice",
+                           help=f"some of {','.join(KINDS)}")
     functions.add_argument("--bs", default="64k", help="bytes of a read or write")
     functions.add_argument("--mib", type=int, default=256, help="how much is moved")
     functions.add_argument("--output", default=OUTPUT, metavar="DIRECTORY",

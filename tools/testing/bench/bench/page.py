@@ -8,6 +8,7 @@ from typing import Any, Sequence
 from lab import paths
 from lab.errors import LabFailure
 
+from . import limit
 from .report import each, table_text
 from .stats import Results
 from .where import HEADINGS, Part
@@ -47,6 +48,16 @@ def _estimate(run: dict[str, Any]) -> str:
                    *(f"{link}G link, {rate} GB/s" for link, rate in LINKS)], lines)
 
 
+def _limit(run: dict[str, Any], functions: Sequence[Part]) -> str:
+    """What a driver that takes no time of its own would leave of it."""
+    found = limit.shares(run, functions)
+    if not found:
+        return ""
+    table = _table("Processor seconds of a virtual host, ours, and what is not the driver's",
+                   limit.HEADINGS, [share.cells() for share in found])
+    return f"{table}\n{limit.sentence(run, found)}"
+
+
 def figures(run: dict[str, Any], functions: Sequence[Part]) -> str:
     """The part of the page that a run decides about, and what `where` has found."""
     machine = run["machine"]
@@ -54,7 +65,7 @@ def figures(run: dict[str, Any], functions: Sequence[Part]) -> str:
             f" {machine['processors']} processors ({machine['model']}), {run['rounds']} rounds, in"
             f" {run['seconds']} seconds. Behind each ± is half the distance between the"
             " quartiles, as a part of the median.\n")
-    parts = [head, *each(run, _table), _estimate(run)]
+    parts = [head, *each(run, _table), _estimate(run), _limit(run, functions)]
     for word, kind in (("Not offered", "missing"), ("Not measured", "failures")):
         parts += [f"{word}: {one['peer']}, {one['workload']}.\n" for one in run[kind]]
     if functions:

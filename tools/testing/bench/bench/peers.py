@@ -116,6 +116,7 @@ PEERS = {peer.name: peer for peer in (
     Peer("ours-ring4096", "ours, ring_size 4096", "ours", _OURS | {"ring_size": 4096}),
     Peer("stock", "stock", "stock", {"busy_poll": 0}, settle=1.0, copies=True),
     Peer("stock-poll", "stock, busy_poll", "stock", {"busy_poll": 1}, settle=1.0, copies=True),
+    Peer("memory", "copying, no driver", "ours"),
     Peer("net", "thunderbolt_net, TCP", "stock", net=True),
     Peer("net-socat", "thunderbolt_net, socat", "stock", net=True, socat=True),
 )}

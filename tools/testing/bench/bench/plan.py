@@ -8,6 +8,7 @@ from .run import Workload
 
 BULK_PEERS = ("ours", "stock", "stock-poll", "net", "net-socat")
 POLL_PEERS = ("ours", "ours-poll", "stock", "stock-poll", "net")
+LARGE_PEERS = ("ours", "ours-poll", "ours-ring1024", "stock", "stock-poll", "net")
 STREAM_PEERS = ("ours", "stock", "stock-poll")
 RING_PEERS = ("ours", "ours-ring64", "ours-ring1024", "ours-ring4096")
 
@@ -32,15 +33,16 @@ def _bulk(name: str, title: str, peers: tuple[str, ...] = BULK_PEERS, **options:
 # Bulk transfers, with doorbells in memory
 BULK = (
     _bulk("bulk-4k", "one way, 4 KiB writes", bs=4 << 10, mib=128),
-    _bulk("bulk-64k", "one way, 64 KiB writes", (*POLL_PEERS, "net-socat"), bs=64 << 10),
+    _bulk("bulk-64k", "one way, 64 KiB writes", (*LARGE_PEERS, "net-socat"), bs=64 << 10),
     _bulk("bulk-256k", "one way, 256 KiB writes", bs=256 << 10),
     _bulk("bulk-1m", "one way, 1 MiB writes", bs=1 << 20),
-    _bulk("duplex", "both ways at once, 64 KiB", POLL_PEERS, kind="duplex", mib=128),
+    _bulk("duplex", "both ways at once, 64 KiB", LARGE_PEERS, kind="duplex", mib=128),
     _bulk("sendfile", "a file in the page cache", ("ours", "stock", "stock-poll", "net"),
           kind="sendfile"),
     _bulk("splice", "splice to a file in memory", ("ours", "stock", "stock-poll", "net"),
           kind="splice"),
     _bulk("floor", "sendfile, and splice to nothing", ("ours",), kind="floor"),
+    _bulk("copy", "what copying takes by itself", ("memory",), kind="copy"),
     _bulk("streams-2", "2 streams at once, 64 KiB", STREAM_PEERS, streams=2),
     _bulk("streams-4", "4 streams at once, 64 KiB", STREAM_PEERS, streams=4),
     _bulk("streams-6", "6 streams at once, 64 KiB", STREAM_PEERS, streams=6),

@@ -15,7 +15,7 @@ from .report import table_text
 from .rig import Rig
 from .run import Workload, measure
 
-LINES = 24
+LINES = 16
 # All addresses of programs are below
 KERNEL = 1 << 63
 
@@ -50,36 +50,56 @@ class Symbols:
         return functions
 
 
-# A title, and lines with a function, its instructions for a GiB and for a frame, and the part
-# of all that they are
+# A title; who did what; million instructions for a GiB, those of our driver's functions and of
+# the core's among them; and lines with a function, its instructions for a GiB and for a frame,
+# and the part of all that they are
 Part = dict[str, Any]
 HEADINGS = ("function", "Minsn/GiB", "a frame", "part")
 
+OURS = "tbstream_"
+# What any driver calls for each frame, and what that calls
+CORE = ("ring_write_descriptors", "tb_ring_poll", "__tb_ring_enqueue", "iowrite32",
+        "__list_add_valid_or_report", "__list_del_entry_valid_or_report",
+        "_raw_spin_lock_irqsave", "_raw_spin_unlock_irqrestore")
 
-def _part(title: str, functions: Counter[str], total: int, frames: int, gib: float) -> Part:
-    return {"title": title,
-            "lines": [[name, f"{count / gib / 1e6:.1f}", f"{count / frames:.0f}",
-                       f"{count / total * 100:.1f} %"]
-                      for name, count in functions.most_common(LINES)]}
+
+def _lines(functions: Counter[str], total: int, frames: int, gib: float) -> list[list[str]]:
+    return [[name, f"{count / gib / 1e6:.1f}", f"{count / frames:.0f}",
+             f"{count / total * 100:.1f} %"] for name, count in functions.most_common(LINES)]
 
 
-def where(peers: Sequence[Peer], workload: Workload, say: Callable[[str], None]) -> list[Part]:
-    """The functions with the most instructions, for each peer and host."""
+def _parts(rig: Rig, peer: Peer, workload: Workload) -> list[Part]:
+    """The sender's functions, and the receiver's."""
+    sample = measure(rig, peer, workload)
+    frames = max(1, sample["first"]["frames"])
+    gib = sample["bytes"] / (1 << 30)
+    parts = []
+    for end, who, side in zip(rig.pair(peer.driver), ("sender", "receiver"), ("first", "second")):
+        total = sample[side]["instructions"]
+        functions = Symbols(end.host).by_function(sample[side]["places"])
+        parts.append({
+            "title": f"{peer.name}, {who}: {workload.title}, {total / frames:.0f} instructions a"
+                     " frame",
+            "peer": peer.name, "kind": workload.kind, "side": side,
+            "minsn_gib": total / gib / 1e6,
+            "ours_minsn_gib": sum(count for name, count in functions.items()
+                                  if name.startswith(OURS)) / gib / 1e6,
+            "core_minsn_gib": sum(functions[name] for name in CORE) / gib / 1e6,
+            "lines": _lines(functions, total, frames, gib)})
+    return parts
+
+
+def where(peers: Sequence[Peer], workloads: Sequence[Workload],
+          say: Callable[[str], None]) -> list[Part]:
+    """The functions with the most instructions, for each workload, peer and host."""
     parts = []
     state: State = {}
     with Rig(dict.fromkeys(peer.driver for peer in peers), progress=say, doorbells="mapped",
              net=any(peer.net for peer in peers), places=True) as rig:
-        for peer in peers:
-            peer.prepare(rig, state, workload.streams)
-            sample = measure(rig, peer, workload)
-            frames = max(1, sample["first"]["frames"])
-            for end, side in zip(rig.pair(peer.driver), (sample["first"], sample["second"])):
-                functions = Symbols(end.host).by_function(side["places"])
-                who = "sender" if side is sample["first"] else "receiver"
-                parts.append(_part(f"{peer.name}, {who}: {workload.title},"
-                                   f" {side['instructions'] / frames:.0f} instructions a frame",
-                                   functions, side["instructions"], frames,
-                                   sample["bytes"] / (1 << 30)))
+        for workload in workloads:
+            for peer in peers:
+                peer.prepare(rig, state, workload.streams)
+                parts += _parts(rig, peer, workload)
     return parts
 
 

@@ -24,6 +24,7 @@ static const char usage[] =
 	"  sendfile   as bulk, but the first sends file= with sendfile(2)\n"
 	"  splice     as bulk, but the second moves what comes to file= with splice(2)\n"
 	"  floor      the first as in sendfile, the second as in splice, but to /dev/null\n"
+	"  copy       each copies in its own memory what it would send or receive\n"
 	"  echo       the first writes a message and reads it back, again and again\n"
 	"  exchange   both write a message, then read one, again and again\n"
 	"  open       the first opens, writes a byte and closes; the second reads to the end\n"
@@ -47,6 +48,7 @@ static const struct {
 	{ "sendfile", sendfile_run },
 	{ "splice", splice_run },
 	{ "floor", floor_run },
+	{ "copy", copy_run },
 	{ "echo", echo_run },
 	{ "exchange", exchange_run },
 	{ "open", open_run },

@@ -86,6 +86,7 @@ void bulk_run(const struct options *options, struct outcome *outcome);
 void sendfile_run(const struct options *options, struct outcome *outcome);
 void floor_run(const struct options *options, struct outcome *outcome);
 void splice_run(const struct options *options, struct outcome *outcome);
+void copy_run(const struct options *options, struct outcome *outcome);
 void echo_run(const struct options *options, struct outcome *outcome);
 void exchange_run(const struct options *options, struct outcome *outcome);
 void open_run(const struct options *options, struct outcome *outcome);
