@@ -69,9 +69,7 @@ static int tbstream_read_state(const struct tbstream_file *file)
 	}
 
 	if (tbstream_queue_ready(&rx->queue)) {
-		u32 slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
-
-		switch (rx->frames[slot].kind) {
+		switch (tbstream_rx_slot(rx, rx->queue.taken)->kind) {
 		case TBSTREAM_FRAME_CLOSE:
 			return 0;
 		case TBSTREAM_FRAME_BROKEN:
@@ -174,7 +172,6 @@ static int tbstream_write_ready(struct tbstream_file *file)
 static void tbstream_read_mark(struct tbstream_file *file)
 {
 	struct tbstream_rx *rx = &file->tunnel->rx;
-	u32 slot;
 
 	lockdep_assert_held(&rx->lock);
 
@@ -195,8 +192,7 @@ static void tbstream_read_mark(struct tbstream_file *file)
 		}
 		return;
 	}
-	slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
-	if (rx->frames[slot].kind != TBSTREAM_FRAME_CLOSE)
+	if (tbstream_rx_slot(rx, rx->queue.taken)->kind != TBSTREAM_FRAME_CLOSE)
 		file->rx_failed = true;
 	tbstream_rx_taken(file->tunnel);
 	if (!file->rx_failed) {
@@ -243,8 +239,7 @@ int tbstream_read_head(struct tbstream_file *file, bool first, u32 most,
 		}
 		file->party.ended = false;
 		rx->touched = true;
-		*frame = &rx->frames[tbstream_queue_slot(&rx->queue,
-							 rx->queue.taken)];
+		*frame = tbstream_rx_slot(rx, rx->queue.taken);
 		state = tbstream_rx_run(rx, most);
 	} else if (first && state != -EAGAIN) {
 		tbstream_read_mark(file);
@@ -276,7 +271,7 @@ void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame 
 
 static struct tbstream_frame *tbstream_read_frame(const struct tbstream_rx *rx, u32 index)
 {
-	return &rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken + index)];
+	return tbstream_rx_slot(rx, rx->queue.taken + index);
 }
 
 /* How many bytes follow each other in memory, in frames @used and later, below @run? */
@@ -486,7 +481,7 @@ static u32 tbstream_write_batch(const struct tbstream_queue *queue, u32 room)
 
 static struct tbstream_frame *tbstream_write_frame(const struct tbstream_tx *tx, u32 index)
 {
-	return &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted + index)];
+	return tbstream_tx_slot(tx, tx->queue.posted + index);
 }
 
 /* How many bytes of slots @filled and later, below @room, follow each other in memory? */
@@ -925,11 +920,11 @@ static int tbstream_readable_bytes(struct tbstream_file *file)
 	spin_lock(&rx->lock);
 	if (tbstream_read_state(file) == 1) {
 		for (i = rx->queue.taken; i != rx->queue.done; i++) {
-			u32 slot = tbstream_queue_slot(&rx->queue, i);
+			const struct tbstream_frame *frame = tbstream_rx_slot(rx, i);
 
-			if (rx->frames[slot].kind != TBSTREAM_FRAME_DATA)
+			if (frame->kind != TBSTREAM_FRAME_DATA)
 				break;
-			bytes += rx->frames[slot].length;
+			bytes += frame->length;
 		}
 		bytes -= READ_ONCE(rx->offset);
 	}

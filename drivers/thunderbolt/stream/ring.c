@@ -408,9 +408,7 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 
 	spin_lock(&tx->lock);
 	while (tbstream_queue_in_flight(&tx->queue)) {
-		struct tbstream_frame *frame =
-			&tx->frames[tbstream_queue_slot(&tx->queue,
-							tx->queue.done)];
+		struct tbstream_frame *frame = tbstream_tx_slot(tx, tx->queue.done);
 
 		lost += frame->length;
 		tbstream_tx_give_back(tx, frame);

@@ -268,8 +268,7 @@ void tbstream_rx_post(struct tbstream_tunnel *tunnel)
 		return;
 	dev = tb_ring_dma_device(rx->ring);
 	for (; posted != end; posted++) {
-		struct tbstream_frame *frame =
-			&rx->frames[tbstream_queue_slot(&rx->queue, posted)];
+		struct tbstream_frame *frame = tbstream_rx_slot(rx, posted);
 
 		dma_sync_single_for_device(dev, frame->frame.buffer_phy,
 					   TBSTREAM_FRAME_SIZE, DMA_FROM_DEVICE);
@@ -311,11 +310,11 @@ void tbstream_rx_skip(struct tbstream_tunnel *tunnel)
 	lockdep_assert_held(&rx->lock);
 
 	while (tbstream_queue_ready(&rx->queue)) {
-		u32 slot = tbstream_queue_slot(&rx->queue, rx->queue.taken);
+		const enum tbstream_frame_kind kind = tbstream_rx_slot(rx, rx->queue.taken)->kind;
 
-		if (rx->frames[slot].kind == TBSTREAM_FRAME_CLOSE && rx->failed)
+		if (kind == TBSTREAM_FRAME_CLOSE && rx->failed)
 			tbstream_rx_next_session(rx, true);
-		else if (rx->frames[slot].kind != TBSTREAM_FRAME_SKIP)
+		else if (kind != TBSTREAM_FRAME_SKIP)
 			return;
 		rx->queue.taken++;
 	}
@@ -564,9 +563,7 @@ u32 tbstream_rx_run(const struct tbstream_rx *rx, u32 most)
 	lockdep_assert_held(&rx->lock);
 
 	while (run < ready &&
-	       rx->frames[tbstream_queue_slot(&rx->queue,
-					      rx->queue.taken + run)].kind ==
-	       TBSTREAM_FRAME_DATA)
+	       tbstream_rx_slot(rx, rx->queue.taken + run)->kind == TBSTREAM_FRAME_DATA)
 		run++;
 	return run;
 }
@@ -600,8 +597,7 @@ void tbstream_rx_consumed(struct tbstream_tunnel *tunnel, u32 count)
 void tbstream_rx_taken(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
-	struct tbstream_frame *frame =
-		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
+	struct tbstream_frame *frame = tbstream_rx_slot(rx, rx->queue.taken);
 
 	lockdep_assert_held(&rx->lock);
 
@@ -673,9 +669,7 @@ struct page *tbstream_rx_exchange(struct tbstream_tunnel *tunnel, struct page *p
 	struct page *old;
 
 	spin_lock(&rx->lock);
-	old = tbstream_rx_replace(rx, &rx->frames[tbstream_queue_slot(&rx->queue,
-								      rx->queue.taken)],
-				  page);
+	old = tbstream_rx_replace(rx, tbstream_rx_slot(rx, rx->queue.taken), page);
 	if (old)
 		tbstream_rx_taken(tunnel);
 	spin_unlock(&rx->lock);
@@ -685,8 +679,7 @@ struct page *tbstream_rx_exchange(struct tbstream_tunnel *tunnel, struct page *p
 static void tbstream_rx_discard(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
-	struct tbstream_frame *frame =
-		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
+	struct tbstream_frame *frame = tbstream_rx_slot(rx, rx->queue.taken);
 
 	if (frame->kind == TBSTREAM_FRAME_DATA)
 		tbstream_count(tunnel->stream, TBSTREAM_RX_DISCARDED,

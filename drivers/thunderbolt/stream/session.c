@@ -104,16 +104,11 @@ int tbstream_sender_state(const struct tbstream_sender *sender,
  * @sender: Sender for whose session tbstream_sender_state() says 1
  * @frames: How many, also none
  * @bytes: Payload of all of them, in bytes
- *
- * Return: number of data frames in the session before these.
  */
-u32 tbstream_sender_sent(struct tbstream_sender *sender, u32 frames, u64 bytes)
+void tbstream_sender_sent(struct tbstream_sender *sender, u32 frames, u64 bytes)
 {
-	const u32 before = sender->sending->frames;
-
 	sender->sending->bytes += bytes;
 	sender->sending->frames += frames;
-	return before;
 }
 
 static void tbstream_sender_close(struct tbstream_sender *sender, bool aborted)

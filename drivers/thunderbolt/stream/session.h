@@ -131,7 +131,7 @@ bool tbstream_sender_open(struct tbstream_sender *sender,
 			  struct tbstream_outgoing **session);
 int tbstream_sender_state(const struct tbstream_sender *sender,
 			  const struct tbstream_outgoing *session);
-u32 tbstream_sender_sent(struct tbstream_sender *sender, u32 frames, u64 bytes);
+void tbstream_sender_sent(struct tbstream_sender *sender, u32 frames, u64 bytes);
 unsigned int tbstream_sender_leave(struct tbstream_sender *sender,
 				   struct tbstream_outgoing *session, bool keep);
 unsigned int tbstream_sender_want(struct tbstream_sender *sender,

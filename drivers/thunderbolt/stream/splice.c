@@ -138,7 +138,7 @@ static int tbstream_splice_frame(struct pipe_inode_info *pipe, struct pipe_buffe
 	if (length && tbstream_tx_post_page(file, page, offset, length))
 		return length;
 
-	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
+	frame = tbstream_tx_slot(tx, tx->queue.posted);
 	length = tbstream_splice_gather(pipe, tbstream_frame_data(frame), sd->total_len);
 	frame->length = length;
 	if (!tbstream_tx_post(file, 1)) {
@@ -306,8 +306,7 @@ static int tbstream_splice_fill(struct tbstream_file *file, struct pipe_inode_in
 	struct tbstream_rx *rx = &file->tunnel->rx;
 	/* Nobody who reads the pipe may write to the page: it can come back to us */
 	struct pipe_buffer buf = { .ops = &nosteal_pipe_buf_ops };
-	struct tbstream_frame *frame =
-		&rx->frames[tbstream_queue_slot(&rx->queue, rx->queue.taken)];
+	struct tbstream_frame *frame = tbstream_rx_slot(rx, rx->queue.taken);
 	struct page *page, *received = NULL;
 
 	page = tbstream_page_new(&rx->lent);

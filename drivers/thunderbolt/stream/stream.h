@@ -474,6 +474,30 @@ struct tbstream_tx {
 };
 
 /**
+ * tbstream_rx_slot() - Slot that an index of the receive queue stands for
+ * @rx: Receive side
+ * @index: Free running index, such as @rx->queue.taken
+ *
+ * Return: the slot.
+ */
+static inline struct tbstream_frame *tbstream_rx_slot(const struct tbstream_rx *rx, u32 index)
+{
+	return &rx->frames[tbstream_queue_slot(&rx->queue, index)];
+}
+
+/**
+ * tbstream_tx_slot() - Slot that an index of the transmit queue stands for
+ * @tx: Transmit side
+ * @index: Free running index, such as @tx->queue.posted
+ *
+ * Return: the slot.
+ */
+static inline struct tbstream_frame *tbstream_tx_slot(const struct tbstream_tx *tx, u32 index)
+{
+	return &tx->frames[tbstream_queue_slot(&tx->queue, index)];
+}
+
+/**
  * enum tbstream_phase - Where a tunnel is in its life
  * @TBSTREAM_STARTING: Path work is bringing rings and paths up
  * @TBSTREAM_OPEN: Files may use it; with no file it waits a moment for the next

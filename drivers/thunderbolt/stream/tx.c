@@ -401,8 +401,7 @@ static u32 tbstream_tx_post_next(struct tbstream_file *file, u32 count, u64 *byt
 	dev = tb_ring_dma_device(tx->ring);
 	before = tunnel->control ? file->outgoing->frames : 0;
 	for (sent = 0; sent < count; sent++) {
-		struct tbstream_frame *frame =
-			&tx->frames[tbstream_queue_slot(&tx->queue, posted + sent)];
+		struct tbstream_frame *frame = tbstream_tx_slot(tx, posted + sent);
 
 		if (!tbstream_tx_hand_over(tx, dev, frame, tbstream_tx_start(tx, before + sent),
 					   TBSTREAM_PDF_DATA))
@@ -486,7 +485,7 @@ bool tbstream_tx_post_page(struct tbstream_file *file, struct page *page, u32 of
 	u32 sent = 0;
 
 	spin_lock(&tx->lock);
-	frame = &tx->frames[tbstream_queue_slot(&tx->queue, tx->queue.posted)];
+	frame = tbstream_tx_slot(tx, tx->queue.posted);
 	if (tx->online && tbstream_tx_borrow(tx, frame, page, offset, length)) {
 		sent = tbstream_tx_post_next(file, 1, &bytes);
 		if (!sent)

@@ -504,19 +504,18 @@ static bool file_write(struct host *host, struct file *file)
 {
 	struct outgoing *outgoing = file->writes;
 	u32 length = 1 + host->ring_count;
-	u32 frame;
 
 	if (!outgoing || host->sender.close_due || host->ring_count == RING ||
 	    tbstream_sender_state(&host->sender, &outgoing->session) != 1)
 		return false;
 	check(host->link.tunnel, "only a tunnel sends");
-	frame = tbstream_sender_sent(&host->sender, 1, length);
 	host->ring[host->ring_count++] = (struct frame) {
 		.tale = outgoing->tale,
 		.offset = outgoing->tale->written,
 		.length = length,
-		.count = frame % 8,
+		.count = outgoing->session.frames % 8,
 	};
+	tbstream_sender_sent(&host->sender, 1, length);
 	outgoing->tale->written += length;
 	say(host, "write");
 	return true;
