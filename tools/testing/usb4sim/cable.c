@@ -96,6 +96,8 @@ void usim_port_forget(struct usim_port *port)
 {
 	usim_timer_cancel(&port->resend);
 	port->event = false;
+	port->unanswered[false] = 0;
+	port->unanswered[true] = 0;
 	port->told_up = false;
 	port->reset = false;
 }
@@ -131,6 +133,7 @@ void usim_port_notify(struct usim_port *port)
 	port->event = true;
 	port->event_unplug = unplug;
 	port->event_link = port->link;
+	port->unanswered[unplug]++;
 	port->events++;
 	usim_control_hotplug(port, unplug);
 	usim_event(sim, usim_router_domain(router), "hotplug", "%splug event for adapter %u%s%s",
@@ -144,12 +147,16 @@ void usim_port_notify(struct usim_port *port)
  * @port: the port
  * @unplug: it acknowledged an unplug event
  *
- * Return: false if there was no such event.
+ * Return: false if no such event was sent that is not acknowledged yet.
  */
 bool usim_port_acknowledge(struct usim_port *port, bool unplug)
 {
-	if (!port->event || port->event_unplug != unplug)
+	if (!port->unanswered[unplug])
 		return false;
+	port->unanswered[unplug]--;
+	/* Of an event that was sent again every copy is acknowledged, the first one counts. */
+	if (!port->event || port->event_unplug != unplug)
+		return true;
 	usim_timer_cancel(&port->resend);
 	port->event = false;
 	port->told_up = !unplug;

@@ -35,6 +35,7 @@ struct usim_router;
  * @event: a hotplug event was sent and not acknowledged
  * @event_unplug: it is an unplug event
  * @event_link: value of @link when it was sent
+ * @unanswered: plug and unplug events sent, again or not, and not acknowledged
  * @resend: when to send it again
  * @events: hotplug events sent
  * @stall: what does not leave through this port: bits USIM_STALL_*
@@ -55,6 +56,7 @@ struct usim_port {
 	bool event;
 	bool event_unplug;
 	unsigned int event_link;
+	unsigned int unanswered[2];
 	struct usim_timer resend;
 	uint64_t events;
 	unsigned int stall;

@@ -138,6 +138,20 @@ void ctl_ack_event(struct host *host, const struct plug_event *event)
 	ctl_send(host, PDF_ERROR, dw, 3);
 }
 
+/* The router did not hear soon enough that this was noted, and says it again. */
+static bool is_repeated(const struct host *host, const struct plug_event *event)
+{
+	unsigned int i;
+
+	for (i = host->events_count; i--;) {
+		const struct plug_event *before = &host->events[i];
+
+		if (before->route == event->route && before->adapter == event->adapter)
+			return before->unplug == event->unplug;
+	}
+	return false;
+}
+
 static void note_event(struct host *host, const struct packet *packet)
 {
 	struct plug_event *event = &host->events[host->events_count];
@@ -151,7 +165,8 @@ static void note_event(struct host *host, const struct packet *packet)
 	event->route = packet->dw[1];
 	event->adapter = field(packet->dw[2], 5, 0);
 	event->unplug = packet->dw[2] >> 31;
-	host->events_count++;
+	if (host->ignore_events || !is_repeated(host, event))
+		host->events_count++;
 	if (!host->ignore_events)
 		ctl_ack_event(host, event);
 }
@@ -186,8 +201,9 @@ static void unpack(struct host *host, const struct frame *frame,
  * ctl_poll() - take all packets that have arrived
  * @host: Host with started control rings
  *
- * Hotplug events are recorded and, unless the host ignores them, acknowledged;
- * everything else goes to the inbox.
+ * Hotplug events are recorded and acknowledged, those that come again because this
+ * machine was slow only acknowledged. A host that ignores them records all of them
+ * and acknowledges none. Everything else goes to the inbox.
  */
 void ctl_poll(struct host *host)
 {

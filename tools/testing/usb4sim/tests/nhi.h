@@ -119,10 +119,10 @@ struct plug_event {
  * @lane: Lane 0 adapter
  * @nhi: Host interface adapter
  * @max_adapter: Highest adapter number
- * @ignore_events: Do not acknowledge hotplug events
+ * @ignore_events: Do not acknowledge hotplug events, record also those sent again
  * @inbox: Packets that nobody has asked for yet
  * @inbox_count: How many
- * @events: Hotplug events in the order of their arrival
+ * @events: Hotplug events in the order of their arrival, see ctl_poll()
  * @events_count: How many
  */
 struct host {
