@@ -24,7 +24,7 @@ HARMLESS = re.compile(
     r"|DMA-API: (?:preallocated|debugging enabled)|kmemleak: Kernel memory leak detector initialized")
 
 # A fault of the stock Thunderbolt core that any two hosts can meet, already while they
-# find each other: "A fault of the core" in Documentation/driver-api/thunderbolt-stream.rst
+# find each other: "Faults of the core" in Documentation/driver-api/thunderbolt-stream.rst
 CORE_FAULT = re.compile(r"tb_cfg_request_put\+0x\w+/0x\w+ \[thunderbolt\]")
 
 
