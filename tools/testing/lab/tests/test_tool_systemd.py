@@ -48,12 +48,25 @@ def test_names_group_and_device_units(lab: Lab) -> None:
     for directory, name in ((peer, "named"), (peer, "other"), (service, "other")):
         first.wait_until(f"test -L /dev/tbstream/by-name/{directory}/{name}", 10)
     assert first.run(f"readlink -f /dev/tbstream/by-name/{peer}/named").stdout.strip() == device
-    assert first.run(f"stat -c '%G %a' {device}").stdout == "tbstream 660\n"
+    mode = first.run(f"stat -c '%G %a' {device}").stdout
+    assert mode == "tbstream 660\n", mode
     unit = first.run(f"systemd-escape -p --suffix=device /dev/tbstream/by-name/{peer}/named").stdout
     first.wait_until(f"systemctl is-active '{unit.strip()}'", 10)
     for name in ("named", "other"):
         tbstream(first, "remove", name)
     first.wait_until(f"test ! -e /dev/tbstream/by-name/{peer}", 10)
+
+
+def test_group_may_be_made_after_udev_has_read_its_rules(lab: Lab) -> None:
+    """udev reads rules again when it finds them changed, not when the group is there."""
+    first = installed(lab)
+    first.run("groupdel tbstream && systemctl restart systemd-udevd && udevadm control --ping"
+              " && systemd-sysusers tbstream.conf", timeout=60)
+    device = tbstream(first, "create", "second/late", "in_hopid=20", "out_hopid=20").stdout.strip()
+    first.wait_until("ls /dev/tbstream/by-name/*/late", 10)
+    mode = first.run(f"stat -c '%G %a' {device}").stdout
+    assert mode == "tbstream 660\n", mode
+    tbstream(first, "remove", "late")
 
 
 def test_declared_stream(lab: Lab) -> None:
