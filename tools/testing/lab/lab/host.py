@@ -37,6 +37,10 @@ class Result:
         return text
 
 
+# What the kernel says when it has slept, or has given up
+SUSPEND_OVER = "PM: suspend exit"
+
+
 class Process:
     """A command that runs in a guest."""
 
@@ -242,15 +246,21 @@ class Host:
     def suspend_resume(self, timeout: float = 60, asleep: float = 0.0) -> None:
         """Suspend to memory (S3) and wake up again. Once per boot: the second
         time QEMU 11.1 lets the guest run on without having slept, and the
-        shared folder, so put() and get(), does not work any more."""
+        shared folder, so put() and get(), does not work any more. CommandFailed
+        when the kernel refuses, with its reason in dmesg()."""
         if self.slept:
             raise InfrastructureError(f"{self.name}: has slept before, start another lab")
         self.slept = True
         qmp = self.machine.qmp
         deadline = Deadline(timeout)
+        tried = self.dmesg().count(SUSPEND_OVER)
         suspend = self.start("echo mem > /sys/power/state")
-        if qmp.wait_event(lambda event: event["event"] == "SUSPEND", deadline) is None:
-            raise LabFailure(f"{self.name}: not suspended within {deadline.seconds:.0f} s")
+        while qmp.wait_event(lambda event: event["event"] == "SUSPEND", Deadline(0.5)) is None:
+            if self.dmesg().count(SUSPEND_OVER) > tried:
+                self.slept = False
+                raise CommandFailed(str(suspend.wait()))
+            if deadline.expired:
+                raise LabFailure(f"{self.name}: not suspended within {deadline.seconds:.0f} s")
         time.sleep(asleep)
         qmp.command("system_wakeup")
         if qmp.wait_event(lambda event: event["event"] == "WAKEUP", deadline) is None:
