@@ -40,7 +40,8 @@ static DEFINE_IDA(tbstream_index_ida);
 
 static bool tbstream_tunnel_over(const struct tbstream_tunnel *tunnel)
 {
-	return READ_ONCE(tunnel->phase) == TBSTREAM_OVER;
+	/* Pairs with tbstream_tunnel_end(): read before what the end makes final */
+	return smp_load_acquire(&tunnel->phase) == TBSTREAM_OVER;
 }
 
 /* Is this file still in the session that is read now? */

@@ -10,6 +10,13 @@
 #include <linux/bits.h>
 #include <linux/uuid.h>
 
+#include <asm/byteorder.h>
+
+/* The core swaps each dword of a packet, and with that names and UUIDs, see Kconfig */
+#ifdef __BIG_ENDIAN
+#error "thunderbolt_stream does not work on big endian processors"
+#endif
+
 /* Service directory in the root of the XDomain properties */
 #define TBSTREAM_SERVICE_KEY		"stream"
 #define TBSTREAM_PRTCID			1

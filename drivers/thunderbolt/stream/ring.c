@@ -414,6 +414,7 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 		tbstream_tx_give_back(tx, frame);
 		tx->queue.done++;
 	}
+	tx->stale = 0;
 	WRITE_ONCE(tx->queue.taken, tx->queue.done);
 	tx->close_pending = false;
 	if (lost) {

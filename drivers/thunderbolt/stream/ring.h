@@ -32,6 +32,9 @@ struct tbstream_queue {
 	u32 taken;
 };
 
+/* Where indices begin: shortly before they wrap, as jiffies do, so that this is tested */
+#define TBSTREAM_QUEUE_START	((u32)-300)
+
 /**
  * tbstream_queue_init() - Set up the positions for an NHI ring
  * @queue: Queue to initialise
@@ -42,9 +45,9 @@ static inline void tbstream_queue_init(struct tbstream_queue *queue,
 {
 	queue->slots = roundup_pow_of_two(ring_size);
 	queue->depth = ring_size - 1;
-	queue->posted = 0;
-	queue->done = 0;
-	queue->taken = 0;
+	queue->posted = TBSTREAM_QUEUE_START;
+	queue->done = TBSTREAM_QUEUE_START;
+	queue->taken = TBSTREAM_QUEUE_START;
 }
 
 /**

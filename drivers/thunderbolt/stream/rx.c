@@ -342,6 +342,8 @@ static bool tbstream_rx_collect(struct tbstream_tunnel *tunnel)
 		struct tbstream_frame *frame =
 			container_of(ring_frame, struct tbstream_frame, frame);
 
+		/* The descriptor says that the frame is complete; read the frame after that */
+		dma_rmb();
 		frame->length = tbstream_frame_length(ring_frame->size);
 		dma_sync_single_for_cpu(dev, ring_frame->buffer_phy, frame->length,
 					DMA_FROM_DEVICE);

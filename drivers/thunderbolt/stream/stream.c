@@ -372,7 +372,7 @@ static void tbstream_remove(struct tb_service *svc)
 	tbstream_advertise_peer_gone(peer);
 	mutex_unlock(&tbstream_lock);
 
-	/* Neither of them waits for tb->wq */
+	/* At most for path work that runs, as tbstream_tunnel_quiesce() */
 	cancel_delayed_work_sync(&peer->watch);
 	cancel_delayed_work_sync(&peer->resume);
 	tbstream_control_del_peer(peer);

@@ -436,8 +436,8 @@ struct tbstream_rx {
  * @close: The CLOSE frame. It has a slot of its own, so there is always room
  * @close_pending: @close is with the hardware
  * @close_stale: @close was posted for a session that the peer has closed since
- * @stale_until: Frames before this index were posted for a session that the peer
- *	has closed since
+ * @stale: Frames with the hardware, the oldest ones, that were posted for a session that
+ *	the peer has closed since
  * @losses: Times that frames were withdrawn which a writer had handed over. Read
  *	with READ_ONCE()
  * @sender: Sessions, with a peer that knows control messages
@@ -461,7 +461,7 @@ struct tbstream_tx {
 	struct tbstream_frame close;
 	bool close_pending;
 	bool close_stale;
-	u32 stale_until;
+	u32 stale;
 	unsigned int losses;
 	struct tbstream_sender sender;
 	bool counted;
@@ -521,9 +521,10 @@ enum tbstream_phase {
  * @peer_link: In peer->tunnels. P: tbstream_lock
  * @params: Attributes as they were when the tunnel was made. Constant
  * @hopid: HopIDs by &enum tbstream_dir, counted, NULL for none
- * @phase: P: tbstream_lock
+ * @phase: Written under tbstream_lock. Its end is stored with release, behind @error and
+ *	   what else it makes final; a reader without the lock loads it with acquire
  * @error: Why it is over, 0 if the peer simply closed. Written under
- *	   tbstream_lock, read with READ_ONCE()
+ *	   tbstream_lock, read with READ_ONCE() after @phase
  * @control: Version of control messages that the peer knows, 0 if it is a plain
  *	one. Constant once it has begun
  * @plain: Who has it open; with a plain peer, who has said goodbye. Counts P:
@@ -548,6 +549,7 @@ enum tbstream_phase {
  * @paths_up: Paths are enabled. Owner: see the top of this file
  * @rx: Receive side
  * @tx: Transmit side
+ * @end_work: Waits for the last path work, and leaves the peer
  */
 struct tbstream_tunnel {
 	struct kref kref;
@@ -578,6 +580,7 @@ struct tbstream_tunnel {
 	bool paths_up;
 
 	struct tbstream_rx rx;
+	struct work_struct end_work;
 	struct tbstream_tx tx;
 };
 

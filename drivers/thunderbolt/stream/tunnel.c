@@ -78,8 +78,7 @@ void tbstream_tunnel_put(struct tbstream_tunnel *tunnel)
 
 /*
  * Leave the peer: rings and paths are gone and will not come back. The link holds
- * a reference for the works, so this must be the last of them, or come after they
- * were cancelled.
+ * a reference for the works other than end_work, so these must have been cancelled.
  */
 static void tbstream_tunnel_unlink(struct tbstream_tunnel *tunnel)
 {
@@ -94,7 +93,7 @@ static void tbstream_tunnel_unlink(struct tbstream_tunnel *tunnel)
 	memset(tunnel->hopid, 0, sizeof(tunnel->hopid));
 	mutex_unlock(&tbstream_lock);
 
-	/* Path work that was not cancelled in time has done it */
+	/* Another of those who take a tunnel down has done it */
 	if (!peer)
 		return;
 	tbstream_hopid_put(hopid[TBSTREAM_IN]);
@@ -307,17 +306,30 @@ static void tbstream_tunnel_path_work(struct work_struct *work)
 		/* A failure ends the tunnel and queues this work once more */
 		tbstream_tunnel_settled(tunnel, ret);
 	} else {
-		/*
-		 * This is the last work, but need not be the one that the end has queued: it
-		 * may have begun just before. Nobody queues anything from here on.
-		 */
-		spin_lock(&tunnel->lock);
-		tunnel->halted = true;
-		spin_unlock(&tunnel->lock);
-		cancel_work(&tunnel->path_work);
-		cancel_delayed_work_sync(&tunnel->tick);
-		tbstream_tunnel_unlink(tunnel);
+		/* This runs twice if the end queues it while it runs; end_work bears that, too */
+		tbstream_tunnel_get(tunnel);
+		if (!queue_work(tbstream_wq, &tunnel->end_work))
+			tbstream_tunnel_put(tunnel);
 	}
+}
+
+/*
+ * Rings and paths are down for good. The tunnel leaves its peer here and not in the path work
+ * itself, so that this work can wait for the last instruction of that one, and unloading the
+ * module for the last of this.
+ */
+static void tbstream_tunnel_end_work(struct work_struct *work)
+{
+	struct tbstream_tunnel *tunnel =
+		container_of(work, struct tbstream_tunnel, end_work);
+
+	spin_lock(&tunnel->lock);
+	tunnel->halted = true;
+	spin_unlock(&tunnel->lock);
+	cancel_work_sync(&tunnel->path_work);
+	cancel_delayed_work_sync(&tunnel->tick);
+	tbstream_tunnel_unlink(tunnel);
+	tbstream_tunnel_put(tunnel);
 }
 
 /* Ask for rings and paths to be up, down, or both in turn */
@@ -536,6 +548,7 @@ struct tbstream_tunnel *tbstream_tunnel_alloc(struct tbstream *stream,
 	spin_lock_init(&tunnel->lock);
 	INIT_DELAYED_WORK(&tunnel->tick, tbstream_tunnel_tick);
 	INIT_WORK(&tunnel->path_work, tbstream_tunnel_path_work);
+	INIT_WORK(&tunnel->end_work, tbstream_tunnel_end_work);
 	INIT_WORK(&tunnel->disable_work, tbstream_tunnel_disable_work);
 	init_completion(&tunnel->disabled);
 	tunnel->params = *params;
@@ -593,8 +606,8 @@ void tbstream_tunnel_end(struct tbstream_tunnel *tunnel, int error)
 	if (tunnel->phase == TBSTREAM_OVER)
 		return;
 	WRITE_ONCE(tunnel->error, error);
-	/* Pairs with the READ_ONCE() of tbstream_tunnel_over() in cdev.c */
-	WRITE_ONCE(tunnel->phase, TBSTREAM_OVER);
+	/* Pairs with tbstream_tunnel_over() in cdev.c: @error comes first */
+	smp_store_release(&tunnel->phase, TBSTREAM_OVER);
 	tbstream_tunnel_want(tunnel, false, false);
 
 	if (stream->tunnel == tunnel) {
@@ -689,9 +702,10 @@ bool tbstream_tunnels_reclaim(struct tbstream_peer *peer)
  * shutdown, whatever the core holds then, and any number of times. The caller has
  * a reference, the service's device lock, but not tbstream_lock. Nothing is queued
  * for this tunnel afterwards. False if the paths are still up because the core is
- * busy.
+ * busy; then the rings stay up, too, unless this is @final: so the same rings and paths
+ * can go on when the machine does not sleep after all.
  */
-static bool tbstream_tunnel_quiesce(struct tbstream_tunnel *tunnel)
+static bool tbstream_tunnel_quiesce(struct tbstream_tunnel *tunnel, bool final)
 {
 	bool down;
 
@@ -706,7 +720,8 @@ static bool tbstream_tunnel_quiesce(struct tbstream_tunnel *tunnel)
 	if (!tunnel->tx.ring)
 		return true;
 	down = tbstream_paths_down(tunnel);
-	tbstream_rings_stop(tunnel);
+	if (down || final)
+		tbstream_rings_stop(tunnel);
 	trace_tbstream_tunnel(tunnel->stream, "quiesced", down ? 0 : -EBUSY);
 	return down;
 }
@@ -754,7 +769,7 @@ void tbstream_tunnels_remove(struct tbstream_peer *peer)
 	struct tbstream_tunnel *tunnel;
 
 	while ((tunnel = tbstream_tunnels_first(peer, tbstream_tunnel_any))) {
-		tbstream_tunnel_quiesce(tunnel);
+		tbstream_tunnel_quiesce(tunnel, true);
 		tbstream_tunnel_unlink(tunnel);
 		tbstream_tunnel_put(tunnel);
 	}
@@ -778,7 +793,7 @@ void tbstream_tunnels_shutdown(struct tbstream_peer *peer)
 		if (tunnel->stream->peer == peer)
 			tbstream_control_send_now(tunnel->stream);
 		mutex_unlock(&tbstream_lock);
-		tbstream_tunnel_quiesce(tunnel);
+		tbstream_tunnel_quiesce(tunnel, true);
 		tbstream_tunnel_put(tunnel);
 	}
 }
@@ -816,7 +831,7 @@ bool tbstream_tunnels_suspend(struct tbstream_peer *peer)
 		if (tunnel->stream->tunnel == tunnel)
 			tbstream_control_send_now(tunnel->stream);
 		mutex_unlock(&tbstream_lock);
-		down &= tbstream_tunnel_quiesce(tunnel);
+		down &= tbstream_tunnel_quiesce(tunnel, false);
 
 		mutex_lock(&tbstream_lock);
 		/* With a peer that confirms only the session is lost that is unconfirmed */
@@ -856,8 +871,13 @@ void tbstream_tunnels_resume(struct tbstream_peer *peer)
 		}
 		mutex_unlock(&tbstream_lock);
 
-		if (over)
+		/* It ended while the machine slept, or is about to leave by itself */
+		if (over) {
+			cancel_work_sync(&tunnel->path_work);
+			if (tunnel->tx.ring)
+				tbstream_tunnel_quiesce(tunnel, true);
 			tbstream_tunnel_unlink(tunnel);
+		}
 		tbstream_tunnel_put(tunnel);
 	}
 }

@@ -78,6 +78,7 @@ static bool tbstream_tx_complete(struct tbstream_tunnel *tunnel)
 	}
 	if (done == tx->queue.done)
 		return closed;
+	tx->stale -= min(tx->stale, done - tx->queue.done);
 	WRITE_ONCE(tx->queue.taken, done);
 	WRITE_ONCE(tx->queue.done, done);
 	return true;
@@ -251,8 +252,7 @@ bool tbstream_tx_stale(struct tbstream_tunnel *tunnel)
 
 	spin_lock(&tx->lock);
 	tbstream_tx_collect(tunnel);
-	stale = (tx->close_pending && tx->close_stale) ||
-		(s32)(tx->stale_until - tx->queue.done) > 0;
+	stale = tx->stale || (tx->close_pending && tx->close_stale);
 	spin_unlock(&tx->lock);
 	return stale;
 }
@@ -324,17 +324,22 @@ void tbstream_tx_forsake(struct tbstream_tunnel *tunnel)
 	struct tbstream_tx *tx = &tunnel->tx;
 
 	spin_lock(&tx->lock);
-	tx->stale_until = tx->queue.posted;
+	tx->stale = tbstream_queue_in_flight(&tx->queue);
 	tx->close_stale = tx->close_pending;
 	spin_unlock(&tx->lock);
 }
 
-/* Hand a frame whose length is set to the ring, which has room. False if it does not run. */
+/*
+ * Hand a frame of 1..4096 bytes to the ring, which has room. False if the ring does not
+ * run, or the length is not one of those: 0 would stand for 4096, and send old memory.
+ */
 static inline bool tbstream_tx_hand_over(struct tbstream_tx *tx, struct device *dev,
 					 struct tbstream_frame *frame, u8 sof, u8 eof)
 {
 	lockdep_assert_held(&tx->lock);
 
+	if (WARN_ON_ONCE(frame->length - 1 >= TBSTREAM_FRAME_SIZE))
+		return false;
 	/* A 12-bit field in which 0 stands for 4096 */
 	frame->frame.size = frame->length & 0xfff;
 	frame->frame.sof = sof;
@@ -343,7 +348,11 @@ static inline bool tbstream_tx_hand_over(struct tbstream_tx *tx, struct device *
 	/* A page that was mapped for this frame is with the device already */
 	if (!frame->borrowed)
 		dma_sync_single_for_device(dev, frame->dma, frame->length, DMA_TO_DEVICE);
-	return !tb_ring_tx(tx->ring, &frame->frame);
+	if (!tb_ring_tx(tx->ring, &frame->frame))
+		return true;
+	/* The ring does not run: whoever stopped it says so */
+	tx->online = false;
+	return false;
 }
 
 /* Send the frame that says CLOSE. False if there is no ring that runs. */
