@@ -32,6 +32,8 @@
 #define TBSTREAM_LOOK_TIME_MAX	HZ
 /* Most frames that a write fills before it hands them to the hardware */
 #define TBSTREAM_BATCH		16
+/* Bytes after which a writer lets others write, and looks whether it is being killed */
+#define TBSTREAM_TURN		SZ_1M
 
 static dev_t tbstream_devt;
 static DEFINE_IDA(tbstream_index_ida);
@@ -44,15 +46,30 @@ static bool tbstream_tunnel_over(const struct tbstream_tunnel *tunnel)
 	return smp_load_acquire(&tunnel->phase) == TBSTREAM_OVER;
 }
 
-/* Is this file still in the session that is read now? */
+/* Is the session that this file reads the one at the head of the queue? */
 static bool tbstream_reads_current(const struct tbstream_file *file)
 {
 	return file->party.reading == file->tunnel->rx.session;
 }
 
+/* How did the session end that this file reads, now that another reader took its end? */
+static int tbstream_read_past(const struct tbstream_file *file)
+{
+	const struct tbstream_rx *rx = &file->tunnel->rx;
+	const u32 behind = rx->session - file->party.reading;
+
+	/* Longer ago than is remembered: do not claim that it was complete */
+	if (behind > BITS_PER_TYPE(rx->failures))
+		return -EIO;
+	return rx->failures >> (behind - 1) & 1 ? -EIO : 0;
+}
+
 /*
  * What a read would find: 1 for data, 0 for EOF, -EAGAIN for nothing yet, or an
  * error. What arrived before an EOF or an error comes first.
+ *
+ * A file reads one session: its end, or its error, is the answer to every later read. A
+ * file without a byte of the session that is over goes on to the next one.
  */
 static int tbstream_read_state(const struct tbstream_file *file)
 {
@@ -61,23 +78,27 @@ static int tbstream_read_state(const struct tbstream_file *file)
 
 	lockdep_assert_held(&rx->lock);
 
-	if (!tbstream_reads_current(file)) {
-		/* Another reader has taken the end of our session */
-		if (!file->rx_failed)
-			return rx->last_failed ? -EIO : 0;
-	} else if (file->rx_failed || rx->failed) {
-		return -EIO;
+	if (file->party.ended || file->rx_error)
+		return file->rx_error;
+	if (file->touched) {
+		if (!tbstream_reads_current(file))
+			return tbstream_read_past(file);
+		if (rx->failed)
+			return -EIO;
 	}
 
 	if (tbstream_queue_ready(&rx->queue)) {
 		switch (tbstream_rx_slot(rx, rx->queue.taken)->kind) {
+		case TBSTREAM_FRAME_DATA:
+			return 1;
 		case TBSTREAM_FRAME_CLOSE:
 			return 0;
 		case TBSTREAM_FRAME_BROKEN:
 		case TBSTREAM_FRAME_BROKEN_CLOSE:
 			return -EIO;
-		default:
-			return 1;
+		case TBSTREAM_FRAME_SKIP:
+			/* tbstream_rx_skip() leaves none at the head */
+			return -EAGAIN;
 		}
 	}
 	if (rx->torn)
@@ -167,38 +188,59 @@ static int tbstream_write_ready(struct tbstream_file *file)
 	return tbstream_write_room(file, true);
 }
 
+/* --- One reader, one writer at a time -------------------------------------- */
+
+/*
+ * Take the mutex of a direction. A nonblocking call that finds it taken leaves a note in
+ * @missed, because epoll would not report again what was ready all the time.
+ */
+static int tbstream_begin(struct mutex *mutex, bool *missed, bool nonblock)
+{
+	if (!nonblock)
+		return mutex_lock_interruptible(mutex) ? -ERESTARTSYS : 0;
+	if (mutex_trylock(mutex))
+		return 0;
+	WRITE_ONCE(*missed, true);
+	/* Pairs with the barrier in tbstream_end(): either it sees the note, or this the end */
+	smp_mb();
+	return mutex_trylock(mutex) ? 0 : -EAGAIN;
+}
+
+/* Release the mutex of a direction, and wake pollers if a nonblocking call found it taken */
+static void tbstream_end(struct mutex *mutex, bool *missed, struct wait_queue_head *wait)
+{
+	mutex_unlock(mutex);
+	/* Pairs with the barrier in tbstream_begin() */
+	smp_mb();
+	if (READ_ONCE(*missed)) {
+		WRITE_ONCE(*missed, false);
+		wake_up(wait);
+	}
+}
+
 /* --- read --------------------------------------------------------------- */
 
-/* Take notice of an EOF or error that is going to be reported */
-static void tbstream_read_mark(struct tbstream_file *file)
+/*
+ * Remember the EOF or the error that is going to be reported, 0 or a negative errno. It
+ * leaves the queue if this file is the first to get it.
+ */
+static void tbstream_read_mark(struct tbstream_file *file, int state)
 {
 	struct tbstream_rx *rx = &file->tunnel->rx;
 
 	lockdep_assert_held(&rx->lock);
 
-	if (!tbstream_reads_current(file)) {
-		file->party.reading = rx->session;
-		file->party.ended = true;
+	if (file->party.ended || file->rx_error)
 		return;
-	}
-	if (rx->failed) {
-		file->rx_failed = true;
+	file->party.ended = !state;
+	file->rx_error = state;
+	if (file->touched && (!tbstream_reads_current(file) || rx->failed))
 		return;
-	}
-	if (!tbstream_queue_ready(&rx->queue)) {
-		if (rx->torn) {
-			file->rx_failed = true;
-			rx->failed = true;
-			tbstream_rx_skip(file->tunnel);
-		}
-		return;
-	}
-	if (tbstream_rx_slot(rx, rx->queue.taken)->kind != TBSTREAM_FRAME_CLOSE)
-		file->rx_failed = true;
-	tbstream_rx_taken(file->tunnel);
-	if (!file->rx_failed) {
-		file->party.reading = rx->session;
-		file->party.ended = true;
+	if (tbstream_queue_ready(&rx->queue)) {
+		tbstream_rx_taken(file->tunnel);
+	} else if (rx->torn) {
+		rx->failed = true;
+		tbstream_rx_skip(file->tunnel);
 	}
 }
 
@@ -226,24 +268,22 @@ int tbstream_read_head(struct tbstream_file *file, bool first, u32 most,
 
 	spin_lock(&rx->lock);
 	state = tbstream_read_state(file);
-	if (state == -EAGAIN) {
+	/* What the ring still holds comes before the error that ends the tunnel */
+	if (state == -EAGAIN || (state != 1 && tbstream_tunnel_over(tunnel))) {
 		spin_unlock(&rx->lock);
 		tbstream_rx_look(tunnel);
 		spin_lock(&rx->lock);
 		state = tbstream_read_state(file);
 	}
+	if (!file->touched)
+		file->party.reading = rx->session;
 	if (state == 1) {
-		/* Past a session that has failed, and at the beginning of the next */
-		if (!tbstream_reads_current(file)) {
-			file->party.reading = rx->session;
-			file->rx_failed = false;
-		}
-		file->party.ended = false;
+		file->touched = true;
 		rx->touched = true;
 		*frame = tbstream_rx_slot(rx, rx->queue.taken);
 		state = tbstream_rx_run(rx, most);
 	} else if (first && state != -EAGAIN) {
-		tbstream_read_mark(file);
+		tbstream_read_mark(file, state);
 	}
 	spin_unlock(&rx->lock);
 	return state;
@@ -341,6 +381,10 @@ static ssize_t tbstream_read_frames(struct tbstream_file *file,
 		spin_unlock(&rx->lock);
 		if (used < run && iov_iter_count(to))
 			return copied ?: -EFAULT;
+		/* The peer may send for hours */
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
 	}
 	return copied;
 }
@@ -377,32 +421,50 @@ static int tbstream_wait(struct tbstream_file *file, struct wait_queue_head *hea
 	return ret;
 }
 
-/*
- * Who does not wait may have asked epoll to say when the next bytes come, which does not
- * ask again by itself. -EAGAIN if there is nothing yet.
+/**
+ * tbstream_read_later() - Arm the ring for pollers when a call returns without waiting
+ * @file: Open file
+ *
+ * epoll may have been asked to report the next bytes once, and does not poll by itself.
+ *
+ * Context: Process context; the reader that owns rx.mutex.
+ *
+ * Return: -EAGAIN if there is nothing yet, else what a read would find.
  */
-static int tbstream_read_later(struct tbstream_file *file)
+int tbstream_read_later(struct tbstream_file *file)
 {
 	return wq_has_sleeper(&file->tunnel->rx.wait) ? tbstream_read_ready(file) :
 							-EAGAIN;
 }
 
 /**
- * tbstream_read_begin() - Become the one who reads
+ * tbstream_read_begin() - Become the one reader
  * @file: Open file
- * @nonblock: Do not wait for the one who does
+ * @nonblock: Do not wait for another reader
  *
- * Context: Process context, may sleep. Takes rx.mutex, which is the caller's then.
+ * Context: Process context, may sleep. On success the caller holds rx.mutex, until
+ * tbstream_read_end().
  *
  * Return: 0, -EAGAIN, -ERESTARTSYS.
  */
 int tbstream_read_begin(struct tbstream_file *file, bool nonblock)
 {
-	struct mutex *mutex = &file->tunnel->rx.mutex;
+	struct tbstream_rx *rx = &file->tunnel->rx;
 
-	if (nonblock)
-		return mutex_trylock(mutex) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(mutex) ? -ERESTARTSYS : 0;
+	return tbstream_begin(&rx->mutex, &rx->missed, nonblock);
+}
+
+/**
+ * tbstream_read_end() - Let other readers go on
+ * @file: Open file
+ *
+ * Context: Process context, the caller holds rx.mutex.
+ */
+void tbstream_read_end(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+
+	tbstream_end(&rx->mutex, &rx->missed, &rx->wait);
 }
 
 /* Wait for something to arrive, and notice what being woken by it costs. As tbstream_wait() */
@@ -465,8 +527,88 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	/* Less than was wanted says "nothing more" as -EAGAIN does */
 	if (nonblock && ret > 0 && iov_iter_count(to))
 		tbstream_read_later(file);
-	mutex_unlock(&file->tunnel->rx.mutex);
+	tbstream_read_end(file);
 	return ret;
+}
+
+/* --- What the peer has confirmed ------------------------------------------- */
+
+/*
+ * How far everything must have come for fsync or close to be done: bytes of the
+ * session, and U64_MAX for its end, with a peer that confirms them; a position in
+ * the transmit queue with a plain one, of which nobody can know more.
+ */
+union tbstream_target {
+	u64 bytes;
+	u32 done;
+};
+
+/* 1 if it has come so far, -EIO if it never will, else -EAGAIN */
+static int tbstream_confirm_state(struct tbstream_file *file,
+				  union tbstream_target target)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	const bool over = tbstream_tunnel_over(tunnel);
+	int state;
+
+	spin_lock(&tx->lock);
+	/* A plain peer confirms nothing: what has left is all there is to know */
+	if (!tunnel->control && (s32)(target.done - tx->queue.done) > 0) {
+		tbstream_tx_arm(tunnel);
+		tbstream_tx_collect(tunnel);
+	}
+	if (tunnel->control)
+		state = tbstream_sender_confirmed(file->outgoing, target.bytes);
+	else if (tx->losses != file->losses)
+		state = -EIO;
+	else
+		state = (s32)(target.done - tx->queue.done) <= 0 ? 1 : -EAGAIN;
+	spin_unlock(&tx->lock);
+	/* A plain peer's frames leave, or are lost, until the rings stop */
+	return state == -EAGAIN && over && tunnel->control ? -EIO : state;
+}
+
+static union tbstream_target tbstream_confirm_target(struct tbstream_file *file)
+{
+	struct tbstream_tunnel *tunnel = file->tunnel;
+	struct tbstream_tx *tx = &tunnel->tx;
+	union tbstream_target target;
+	unsigned int todo = 0;
+
+	spin_lock(&tx->lock);
+	if (tunnel->control) {
+		target.bytes = file->outgoing->bytes;
+		todo = tbstream_sender_want(&tx->sender, file->outgoing,
+					    target.bytes);
+	} else {
+		target.done = tx->queue.posted;
+	}
+	spin_unlock(&tx->lock);
+
+	if (todo & TBSTREAM_TELL)
+		tbstream_control_tell(file->stream);
+	return target;
+}
+
+/* Wait until all that was written so far is confirmed. 0, -EIO, -ERESTARTSYS. */
+static int tbstream_confirm(struct tbstream_file *file)
+{
+	union tbstream_target target = tbstream_confirm_target(file);
+	long pause = TBSTREAM_LOOK_TIME;
+	int state;
+	long ret;
+
+	while ((state = tbstream_confirm_state(file, target)) == -EAGAIN) {
+		ret = wait_event_interruptible_timeout(file->tunnel->tx.wait,
+						       tbstream_confirm_state(file, target) !=
+						       -EAGAIN, pause);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			pause = tbstream_look(file->tunnel, pause);
+	}
+	return min(state, 0);
 }
 
 /* --- write -------------------------------------------------------------- */
@@ -537,18 +679,19 @@ static void tbstream_unfill(struct tbstream_tx *tx, u32 count, struct iov_iter *
 		iov_iter_revert(from, tbstream_write_frame(tx, i)->length);
 }
 
-/* Fill frames while there is room. -EAGAIN if there was none at all. */
+/* Fill frames while there is room, for one turn. -EAGAIN if there was none at all. */
 static ssize_t tbstream_write_frames(struct tbstream_file *file,
 				     struct iov_iter *from)
 {
 	const size_t offered = iov_iter_count(from);
+	const size_t rest = offered - min_t(size_t, offered, TBSTREAM_TURN);
 	struct tbstream_tx *tx = &file->tunnel->tx;
 	ssize_t written;
 	int state = 0;
 
 	lockdep_assert_held(&tx->mutex);
 
-	while (iov_iter_count(from)) {
+	while (iov_iter_count(from) > rest) {
 		u32 filled, sent;
 
 		state = tbstream_write_state(file);
@@ -571,8 +714,15 @@ static ssize_t tbstream_write_frames(struct tbstream_file *file,
 	return written ?: state;
 }
 
-/* As tbstream_read_later() */
-static int tbstream_write_later(struct tbstream_file *file)
+/**
+ * tbstream_write_later() - Arm the ring for pollers when a call returns without waiting
+ * @file: Open file
+ *
+ * Context: Process context.
+ *
+ * Return: -EAGAIN if there is no room yet, else as tbstream_write_state().
+ */
+int tbstream_write_later(struct tbstream_file *file)
 {
 	return wq_has_sleeper(&file->tunnel->tx.wait) ? tbstream_write_ready(file) :
 							-EAGAIN;
@@ -582,7 +732,7 @@ static int tbstream_write_later(struct tbstream_file *file)
  * tbstream_write_wait() - Wait until tbstream_write_state() is another than -EAGAIN
  * @file: Open file
  *
- * Context: Process context; the writer that owns tx.mutex.
+ * Context: Process context, without tx.mutex: other writers go on meanwhile.
  *
  * Return: 0, -ERESTARTSYS.
  */
@@ -594,29 +744,68 @@ int tbstream_write_wait(struct tbstream_file *file)
 	/* It may be long until the rest is written, and until then there is some */
 	if (file->tunnel->control)
 		tbstream_control_attend(file->stream);
-	WRITE_ONCE(tx->asleep, true);
+	atomic_inc(&tx->sleepers);
 	ret = tbstream_wait(file, &tx->wait, tbstream_write_ready);
-	WRITE_ONCE(tx->asleep, false);
+	atomic_dec(&tx->sleepers);
 	return ret;
 }
 
 /**
- * tbstream_written() - Bytes have been accepted from a writer
- * @iocb: How
- * @written: How many
+ * tbstream_write_begin() - Become the one writer
+ * @file: Open file
+ * @nonblock: Do not wait for another writer
  *
- * Context: Process context, without locks; waits for the peer if O_SYNC or the like says
- * so.
+ * Context: Process context, may sleep. On success the caller holds tx.mutex, until
+ * tbstream_write_end().
  *
- * Return: @written, or what fsync(2) fails with.
+ * Return: 0, -EAGAIN, -ERESTARTSYS.
  */
-ssize_t tbstream_written(struct kiocb *iocb, ssize_t written)
+int tbstream_write_begin(struct tbstream_file *file, bool nonblock)
 {
-	struct tbstream_file *file = iocb->ki_filp->private_data;
+	struct tbstream_tx *tx = &file->tunnel->tx;
 
+	return tbstream_begin(&tx->mutex, &tx->missed, nonblock);
+}
+
+/**
+ * tbstream_write_end() - Let other writers go on
+ * @file: Open file
+ *
+ * Context: Process context, the caller holds tx.mutex.
+ */
+void tbstream_write_end(struct tbstream_file *file)
+{
+	struct tbstream_tx *tx = &file->tunnel->tx;
+
+	tbstream_end(&tx->mutex, &tx->missed, &tx->wait);
+}
+
+/**
+ * tbstream_written() - Finish a write that has accepted bytes
+ * @filp: Open stream device
+ * @written: Bytes accepted
+ * @wait: The call is synchronous: wait until the peer has confirmed them
+ *
+ * The bytes cannot be taken back, so a signal ends the wait and not the call: if it were
+ * restarted, or repeated by the program, the peer would get the bytes twice. The next
+ * synchronous write, fsync(2) or close(2) waits for these bytes, too.
+ *
+ * Context: Process context, without locks.
+ *
+ * Return: @written, or -EIO if the bytes are lost.
+ */
+ssize_t tbstream_written(struct file *filp, ssize_t written, bool wait)
+{
+	struct tbstream_file *file = filp->private_data;
+	int ret;
+
+	WRITE_ONCE(file->writer, current->files);
 	if (file->tunnel->control)
 		tbstream_control_attend(file->stream);
-	return generic_write_sync(iocb, written);
+	if (!wait)
+		return written;
+	ret = tbstream_confirm(file);
+	return ret == -ERESTARTSYS ? written : ret ?: written;
 }
 
 static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -624,130 +813,47 @@ static ssize_t tbstream_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	struct tbstream_file *file = iocb->ki_filp->private_data;
 	const bool nonblock = (iocb->ki_flags & IOCB_NOWAIT) ||
 			      (iocb->ki_filp->f_flags & O_NONBLOCK);
-	struct tbstream_tx *tx = &file->tunnel->tx;
 	ssize_t written = 0;
 	ssize_t ret;
 
 	if (!iov_iter_count(from))
 		return 0;
-	/* What is written can be queued without waiting, but not confirmed */
+	/* The caller asks again from a context that may wait for the confirmation */
 	if ((iocb->ki_flags & IOCB_NOWAIT) && iocb_is_dsync(iocb))
 		return -EAGAIN;
-	if (nonblock) {
-		if (!mutex_trylock(&tx->mutex))
-			return -EAGAIN;
-	} else if (mutex_lock_interruptible(&tx->mutex)) {
-		return -ERESTARTSYS;
-	}
 
-	for (;;) {
-		ret = tbstream_write_frames(file, from);
-		if (ret > 0) {
-			written += ret;
-			if (!iov_iter_count(from))
-				break;
-			/* Why it was not more shows the next time round */
-			continue;
-		}
-		if (ret != -EAGAIN)
-			break;
-		if (nonblock) {
-			if (tbstream_write_later(file) == -EAGAIN)
-				break;
-			continue;
-		}
-		ret = tbstream_write_wait(file);
+	/* One turn after the other, so that other writers get theirs */
+	do {
+		ret = tbstream_write_begin(file, nonblock);
 		if (ret)
 			break;
-	}
-	mutex_unlock(&tx->mutex);
+		ret = tbstream_write_frames(file, from);
+		tbstream_write_end(file);
+		if (ret > 0) {
+			written += ret;
+			/* Why it was not more shows the next time round */
+			ret = fatal_signal_pending(current) ? -ERESTARTSYS : 0;
+			cond_resched();
+		} else if (ret == -EAGAIN && !nonblock) {
+			ret = tbstream_write_wait(file);
+		} else if (ret == -EAGAIN && tbstream_write_later(file) != -EAGAIN) {
+			ret = 0;
+		}
+	} while (!ret && iov_iter_count(from));
 
-	return written ? tbstream_written(iocb, written) : ret;
+	if (!written)
+		return ret;
+	return tbstream_written(iocb->ki_filp, written, iocb_is_dsync(iocb) && !nonblock);
 }
 
 /* --- fsync and close ---------------------------------------------------- */
-
-/*
- * How far everything must have come for fsync or close to be done: bytes of the
- * session, and U64_MAX for its end, with a peer that confirms them; a position in
- * the transmit queue with a plain one, of which nobody can know more.
- */
-union tbstream_target {
-	u64 bytes;
-	u32 done;
-};
-
-/* 1 if it has come so far, -EIO if it never will, else -EAGAIN */
-static int tbstream_confirm_state(struct tbstream_file *file,
-				  union tbstream_target target)
-{
-	struct tbstream_tunnel *tunnel = file->tunnel;
-	struct tbstream_tx *tx = &tunnel->tx;
-	/* Read before what its end makes final */
-	const bool over = smp_load_acquire(&tunnel->phase) == TBSTREAM_OVER;
-	int state;
-
-	spin_lock(&tx->lock);
-	/* A plain peer confirms nothing: what has left is all there is to know */
-	if (!tunnel->control && (s32)(target.done - tx->queue.done) > 0) {
-		tbstream_tx_arm(tunnel);
-		tbstream_tx_collect(tunnel);
-	}
-	if (tunnel->control)
-		state = tbstream_sender_confirmed(file->outgoing, target.bytes);
-	else if (tx->losses != file->losses)
-		state = -EIO;
-	else
-		state = (s32)(target.done - tx->queue.done) <= 0 ? 1 : -EAGAIN;
-	spin_unlock(&tx->lock);
-	/* A plain peer's frames leave, or are lost, until the rings stop */
-	return state == -EAGAIN && over && tunnel->control ? -EIO : state;
-}
-
-static union tbstream_target tbstream_confirm_target(struct tbstream_file *file)
-{
-	struct tbstream_tunnel *tunnel = file->tunnel;
-	struct tbstream_tx *tx = &tunnel->tx;
-	union tbstream_target target;
-	unsigned int todo = 0;
-
-	spin_lock(&tx->lock);
-	if (tunnel->control) {
-		target.bytes = file->outgoing->bytes;
-		todo = tbstream_sender_want(&tx->sender, file->outgoing,
-					    target.bytes);
-	} else {
-		target.done = tx->queue.posted;
-	}
-	spin_unlock(&tx->lock);
-
-	if (todo & TBSTREAM_TELL)
-		tbstream_control_tell(file->stream);
-	return target;
-}
 
 static int tbstream_fsync(struct file *filp, loff_t start, loff_t end,
 			  int datasync)
 {
 	struct tbstream_file *file = filp->private_data;
-	long pause = TBSTREAM_LOOK_TIME;
-	union tbstream_target target;
-	int state;
-	long ret;
 
-	if (!file->party.writes)
-		return -EINVAL;
-	target = tbstream_confirm_target(file);
-	while ((state = tbstream_confirm_state(file, target)) == -EAGAIN) {
-		ret = wait_event_interruptible_timeout(file->tunnel->tx.wait,
-						       tbstream_confirm_state(file, target) !=
-						       -EAGAIN, pause);
-		if (ret < 0)
-			return ret;
-		if (!ret)
-			pause = tbstream_look(file->tunnel, pause);
-	}
-	return min(state, 0);
+	return file->party.writes ? tbstream_confirm(file) : -EINVAL;
 }
 
 /*
@@ -830,28 +936,19 @@ static void tbstream_give_up(struct tbstream_tunnel *tunnel)
 }
 
 /*
- * Called for every close(2), so that it can tell whoever wrote whether the bytes
- * have arrived. Only the last reference has something to wait for, and an exiting
- * task must not wait, because it could not be killed any more: the tunnel drains
- * without it.
+ * Wait until @target is confirmed. If it makes no progress for the time of "linger", what is
+ * left is given up if @last, because no other reference can send it any more; else this is
+ * not the close that can tell. 0, -EIO, -EINTR for a task that is killed.
  */
-static int tbstream_flush(struct file *filp, fl_owner_t id)
+static int tbstream_flush_wait(struct tbstream_file *file, union tbstream_target target,
+			       bool last)
 {
-	struct tbstream_file *file = filp->private_data;
 	struct tbstream_tunnel *tunnel = file->tunnel;
-	union tbstream_target target;
 	long pause = TBSTREAM_LOOK_TIME;
 	unsigned long since = jiffies;
-	u32 progress;
+	u32 progress = tbstream_progress(tunnel);
 	int state;
 
-	if (!file->party.writes || file_count(filp) != 1 ||
-	    (current->flags & PF_EXITING))
-		return 0;
-	if (!tbstream_flush_target(file, &target))
-		return 0;
-
-	progress = tbstream_progress(tunnel);
 	while ((state = tbstream_confirm_state(file, target)) == -EAGAIN) {
 		unsigned long linger =
 			msecs_to_jiffies(READ_ONCE(file->stream->params.linger));
@@ -863,11 +960,43 @@ static int tbstream_flush(struct file *filp, fl_owner_t id)
 			progress = tbstream_progress(tunnel);
 			since = jiffies;
 		} else if (linger && time_after_eq(jiffies, since + linger)) {
+			if (!last)
+				return 0;
 			tbstream_give_up(tunnel);
 			since = jiffies;
 		}
 	}
 	return min(state, 0);
+}
+
+/*
+ * Called for every close(2), so that it can report whether the bytes have arrived. An
+ * exiting task does not wait, because it could not be killed any more: the tunnel drains
+ * without it.
+ *
+ * There may be other references: copies of the file, which go on writing, or one that is
+ * gone in a moment, as those of /proc, epoll_wait() or another close(2). Where the count
+ * does not tell, the task that opened the file or wrote last waits for its bytes, and then
+ * looks again. A child that only inherited the file closes it without waiting.
+ */
+static int tbstream_flush(struct file *filp, fl_owner_t id)
+{
+	struct tbstream_file *file = filp->private_data;
+	union tbstream_target target;
+	int ret;
+
+	if (!file->party.writes || (current->flags & PF_EXITING))
+		return 0;
+	if (file_count(filp) != 1) {
+		if (id != file->opener && id != READ_ONCE(file->writer))
+			return 0;
+		ret = tbstream_flush_wait(file, tbstream_confirm_target(file), false);
+		if (ret || file_count(filp) != 1)
+			return ret;
+	}
+	if (!tbstream_flush_target(file, &target))
+		return 0;
+	return tbstream_flush_wait(file, target, true);
 }
 
 /* --- poll, ioctl ---------------------------------------------------------- */
@@ -892,7 +1021,7 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 		else if (poll_requested_events(table) & (EPOLLIN | EPOLLRDNORM))
 			tbstream_rx_ask(tunnel);
 		if (!state)
-			mask |= EPOLLRDHUP;
+			mask |= file->party.writes ? EPOLLRDHUP : EPOLLRDHUP | EPOLLHUP;
 		if (state == -EIO)
 			mask |= EPOLLERR;
 	}
@@ -1196,6 +1325,8 @@ static int tbstream_open(struct inode *inode, struct file *filp)
 	file->stream = stream;
 	file->party.reads = filp->f_mode & FMODE_READ;
 	file->party.writes = filp->f_mode & FMODE_WRITE;
+	file->opener = current->files;
+	file->writer = current->files;
 
 	ret = tbstream_open_wait(file, filp->f_flags & O_NONBLOCK);
 	if (ret) {
@@ -1203,7 +1334,8 @@ static int tbstream_open(struct inode *inode, struct file *filp)
 		return ret;
 	}
 	filp->private_data = file;
-	filp->f_mode |= FMODE_NOWAIT;
+	/* There is no page cache to go past, so O_DIRECT means nothing more */
+	filp->f_mode |= FMODE_NOWAIT | FMODE_CAN_ODIRECT;
 	return stream_open(inode, filp);
 }
 

@@ -62,8 +62,7 @@ struct tbstream_plain {
  * @joined_at: peer_closes when it was opened: a CLOSE since then ends its writing
  * @reading: Number of the peer's session that it reads. Frames may have come, a
  *	CLOSE among them, before it was opened
- * @ended: It has been told the end of the session before, and has had nothing of
- *	@reading yet
+ * @ended: It has got the end of that session, or its error, and reads no other
  */
 struct tbstream_party {
 	bool reads;

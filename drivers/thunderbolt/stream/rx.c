@@ -74,7 +74,7 @@ static void tbstream_rx_next_session(struct tbstream_rx *rx, bool failed)
 	rx->session++;
 	rx->touched = false;
 	rx->failed = false;
-	rx->last_failed = failed;
+	rx->failures = rx->failures << 1 | failed;
 }
 
 /*

@@ -42,11 +42,13 @@
  * @ahead: Bytes behind the pipe's first that have been sent with it, and are to be taken
  *	out of the pipe without sending them
  * @full: It stopped because there is no room now, or another writer was busy
+ * @empty: It stopped at a buffer without a byte, which the core drops before the next one
  */
 struct tbstream_splicing {
 	struct tbstream_file *file;
 	size_t ahead;
 	bool full;
+	bool empty;
 };
 
 /* The page of a pipe's buffer that its first byte is in, and where in that */
@@ -155,18 +157,23 @@ static int tbstream_splice_actor(struct pipe_inode_info *pipe, struct pipe_buffe
 				 struct splice_desc *sd)
 {
 	struct tbstream_splicing *splicing = sd->u.data;
-	struct mutex *mutex = &splicing->file->tunnel->tx.mutex;
-	int ret = -EAGAIN;
+	int ret;
 
+	/* A write to a pipe that fails with -EFAULT leaves such a buffer on Linux 6.12 */
+	if (!sd->len) {
+		splicing->empty = true;
+		return 0;
+	}
 	/* They were there, and need no confirmation, so this does not end before them */
 	if (splicing->ahead) {
 		ret = min_t(size_t, splicing->ahead, sd->len);
 		splicing->ahead -= ret;
 		return ret;
 	}
-	if (mutex_trylock(mutex)) {
+	ret = tbstream_write_begin(splicing->file, true);
+	if (!ret) {
 		ret = tbstream_splice_frame(pipe, buf, sd, splicing);
-		mutex_unlock(mutex);
+		tbstream_write_end(splicing->file);
 	}
 	splicing->full = ret == -EAGAIN;
 	return ret;
@@ -175,14 +182,14 @@ static int tbstream_splice_actor(struct pipe_inode_info *pipe, struct pipe_buffe
 /* Wait until this writer, among others, has room. 0, -ERESTARTSYS. */
 static int tbstream_splice_wait(struct tbstream_file *file)
 {
-	struct mutex *mutex = &file->tunnel->tx.mutex;
 	int ret;
 
-	if (mutex_lock_interruptible(mutex))
-		return -ERESTARTSYS;
-	ret = tbstream_write_wait(file);
-	mutex_unlock(mutex);
-	return ret ? -ERESTARTSYS : 0;
+	/* After another writer's turn */
+	ret = tbstream_write_begin(file, false);
+	if (ret)
+		return ret;
+	tbstream_write_end(file);
+	return tbstream_write_wait(file);
 }
 
 /**
@@ -210,12 +217,13 @@ ssize_t tbstream_splice_write(struct pipe_inode_info *pipe, struct file *filp,
 		.flags = flags,
 		.u.data = &splicing,
 	};
-	struct kiocb kiocb;
+	const bool sync = !nonblock && (filp->f_flags & O_DSYNC || IS_SYNC(filp->f_mapping->host));
 	ssize_t written = 0;
 	ssize_t ret;
 
 	for (;;) {
 		splicing.full = false;
+		splicing.empty = false;
 		pipe_lock(pipe);
 		ret = __splice_from_pipe(pipe, &sd, tbstream_splice_actor);
 		pipe_unlock(pipe);
@@ -224,17 +232,26 @@ ssize_t tbstream_splice_write(struct pipe_inode_info *pipe, struct file *filp,
 			/* If others empty the pipe meanwhile, so much was done */
 			sd.flags |= SPLICE_F_NONBLOCK;
 		}
-		/* Else the pipe is empty, all is sent, or it failed */
-		if (!splicing.full || !sd.total_len || nonblock)
+		if (!sd.total_len)
 			break;
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+		if (splicing.empty)
+			continue;
+		/* Else the pipe is empty, or it failed */
+		if (!splicing.full)
+			break;
+		if (nonblock) {
+			if (tbstream_write_later(file) == -EAGAIN)
+				break;
+			continue;
+		}
 		ret = tbstream_splice_wait(file);
 		if (ret)
 			break;
 	}
-	if (!written)
-		return ret;
-	init_sync_kiocb(&kiocb, filp);
-	return tbstream_written(&kiocb, written);
+	return written ? tbstream_written(filp, written, sync) : ret;
 }
 
 /* --- From the device into a pipe ------------------------------------------ */
@@ -392,6 +409,9 @@ ssize_t tbstream_splice_read(struct file *filp, loff_t *ppos,
 			break;
 		ret = tbstream_read_again(file, nonblock);
 	} while (!ret);
-	mutex_unlock(&file->tunnel->rx.mutex);
+	/* As in read(2): less than was wanted says "nothing more" as -EAGAIN does */
+	if (nonblock && ret > 0 && ret < len)
+		tbstream_read_later(file);
+	tbstream_read_end(file);
 	return ret;
 }

@@ -367,6 +367,7 @@ struct tbstream_lent {
 /**
  * struct tbstream_rx - Receive side of a tunnel
  * @mutex: One reader at a time
+ * @missed: A nonblocking reader found @mutex taken. READ_ONCE(), WRITE_ONCE()
  * @lock: Protects everything below and plain.peer_closes, plain.heard
  * @wait: Readers and pollers
  * @ring: NHI ring. Owner: see the top of this file; others under @lock while
@@ -381,7 +382,7 @@ struct tbstream_lent {
  * @orphaned: The session has lost its reader: discard up to its CLOSE
  * @broken: The session arriving had an error: discard up to its CLOSE
  * @failed: The session at queue.taken had an error that a reader was told of
- * @last_failed: The session before it had an error
+ * @failures: Bit n is set if session @session - 1 - n had an error
  * @receiver: Sessions, with a peer that knows control messages
  * @counted: The start PDFs of arriving frames are counted
  * @torn: The session arriving has ended with an error, behind what is in the queue
@@ -397,6 +398,7 @@ struct tbstream_lent {
  */
 struct tbstream_rx {
 	struct mutex mutex;
+	bool missed;
 	spinlock_t lock;
 	wait_queue_head_t wait;
 	struct tb_ring *ring;
@@ -410,7 +412,7 @@ struct tbstream_rx {
 	bool orphaned;
 	bool broken;
 	bool failed;
-	bool last_failed;
+	u64 failures;
 	struct tbstream_receiver receiver;
 	bool counted;
 	bool torn;
@@ -425,7 +427,9 @@ struct tbstream_rx {
 
 /**
  * struct tbstream_tx - Transmit side of a tunnel
- * @mutex: One writer at a time, so that a write of up to 4096 bytes is atomic
+ * @mutex: One writer at a time, so that a write of up to 4096 bytes is atomic. Not held
+ *	while a writer waits for room
+ * @missed: A nonblocking writer found @mutex taken. READ_ONCE(), WRITE_ONCE()
  * @lock: Protects everything below
  * @wait: Writers, pollers, fsync and close
  * @ring: NHI ring. Owner: see the top of this file; others under @lock while
@@ -447,11 +451,12 @@ struct tbstream_rx {
  *	tbstream_tx_start_poll() without the lock
  * @borrowed: Frames with the hardware that send a page of somebody else
  * @done_seen: queue.done when @watch ran last
- * @asleep: A writer sleeps and is to be woken by that. Written under @mutex
+ * @sleepers: Writers that wait for room, and are woken by that
  * @watch: Looks at what has left, for whoever is not a writer
  */
 struct tbstream_tx {
 	struct mutex mutex;
+	bool missed;
 	spinlock_t lock;
 	wait_queue_head_t wait;
 	struct tb_ring *ring;
@@ -469,7 +474,7 @@ struct tbstream_tx {
 	bool armed;
 	u32 borrowed;
 	u32 done_seen;
-	bool asleep;
+	atomic_t sleepers;
 	struct delayed_work watch;
 };
 
@@ -544,12 +549,12 @@ enum tbstream_phase {
  * @wanted: Rings and paths should be up
  * @recycle: Take them down once in between, to withdraw frames
  * @path_work: Makes it so, on tb->wq
+ * @end_work: Waits for the last path work, and leaves the peer
  * @disable_work: Disables the paths for somebody who must not wait for tb->lock
  * @disabled: @disable_work is done
  * @paths_up: Paths are enabled. Owner: see the top of this file
  * @rx: Receive side
  * @tx: Transmit side
- * @end_work: Waits for the last path work, and leaves the peer
  */
 struct tbstream_tunnel {
 	struct kref kref;
@@ -575,12 +580,12 @@ struct tbstream_tunnel {
 	bool wanted;
 	bool recycle;
 	struct work_struct path_work;
+	struct work_struct end_work;
 	struct work_struct disable_work;
 	struct completion disabled;
 	bool paths_up;
 
 	struct tbstream_rx rx;
-	struct work_struct end_work;
 	struct tbstream_tx tx;
 };
 
@@ -588,12 +593,16 @@ struct tbstream_tunnel {
  * struct tbstream_file - An open file
  * @stream: Its stream, counted through the cdev
  * @tunnel: Its tunnel, counted; the same for the file's whole life
- * @party: What it has to do with the conversation. reading and ended P: rx.mutex;
- *	the rest is constant
+ * @party: What it has to do with the conversation. reading and ended are written
+ *	under rx.mutex and rx.lock; the rest is constant
  * @outgoing: Session that it writes, counted, NULL with a plain peer. P: tx.lock
  * @left: It is not among the session's writers any more. P: tx.lock
  * @losses: tx.losses when it was opened
- * @rx_failed: It has been told that the session it reads is broken. P: rx.mutex
+ * @opener: Table of open files of the task that opened it; only compared. Constant
+ * @writer: That of the task that wrote last. READ_ONCE(), WRITE_ONCE()
+ * @touched: It has read bytes of the session party.reading. Written under rx.mutex and
+ *	rx.lock
+ * @rx_error: Once party.ended: what each read returns, 0 for EOF. As @touched
  */
 struct tbstream_file {
 	struct tbstream *stream;
@@ -602,7 +611,10 @@ struct tbstream_file {
 	struct tbstream_outgoing *outgoing;
 	bool left;
 	unsigned int losses;
-	bool rx_failed;
+	fl_owner_t opener;
+	fl_owner_t writer;
+	bool touched;
+	int rx_error;
 };
 
 /* stream.c */
@@ -751,9 +763,14 @@ int tbstream_read_head(struct tbstream_file *file, bool first, u32 most,
 void tbstream_read_used(struct tbstream_file *file, const struct tbstream_frame *frame,
 			u32 count);
 int tbstream_read_again(struct tbstream_file *file, bool nonblock);
+int tbstream_read_later(struct tbstream_file *file);
+void tbstream_read_end(struct tbstream_file *file);
+int tbstream_write_begin(struct tbstream_file *file, bool nonblock);
+void tbstream_write_end(struct tbstream_file *file);
 int tbstream_write_state(struct tbstream_file *file);
 int tbstream_write_wait(struct tbstream_file *file);
-ssize_t tbstream_written(struct kiocb *iocb, ssize_t written);
+int tbstream_write_later(struct tbstream_file *file);
+ssize_t tbstream_written(struct file *filp, ssize_t written, bool wait);
 
 /* splice.c */
 ssize_t tbstream_splice_read(struct file *filp, loff_t *ppos,

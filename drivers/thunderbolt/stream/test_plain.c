@@ -33,16 +33,15 @@ static struct tbstream_party open_writer(struct tbstream_plain *session)
 	return open_as(session, false, true);
 }
 
-/* The peer says CLOSE, and a reader that is at its session's end is told so */
+/* The peer says CLOSE, and a reader that is at its session's end gets it */
 static void peer_closes(struct tbstream_plain *session)
 {
 	session->peer_closes++;
 	session->heard = false;
 }
 
-static void is_told_the_end(struct tbstream_party *party)
+static void gets_the_end(struct tbstream_party *party)
 {
-	party->reading++;
 	party->ended = true;
 }
 
@@ -119,14 +118,14 @@ static void nothing_is_said_after_the_peer_has_closed(struct kunit *test)
 			TBSTREAM_PEER_CLOSED);
 }
 
-static void nothing_is_said_by_a_reader_that_was_told_the_end(struct kunit *test)
+static void nothing_is_said_by_a_reader_that_got_the_end(struct kunit *test)
 {
 	struct tbstream_plain session = {};
 	struct tbstream_party reader = open_reader(&session);
 
 	session.heard = true;
 	peer_closes(&session);
-	is_told_the_end(&reader);
+	gets_the_end(&reader);
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &reader),
 			TBSTREAM_PEER_CLOSED);
 }
@@ -136,12 +135,23 @@ static void reader_in_the_middle_of_the_next_session_says_close(struct kunit *te
 	struct tbstream_plain session = {};
 	struct tbstream_party reader = open_reader(&session);
 
+	/* It had no byte of the session before, whose end another reader got */
 	peer_closes(&session);
-	is_told_the_end(&reader);
+	reader.reading++;
 	session.heard = true;
-	reader.ended = false;
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &reader),
 			TBSTREAM_SEND_CLOSE_BRIEFLY);
+}
+
+static void reader_that_got_the_end_says_nothing_in_the_next_session(struct kunit *test)
+{
+	struct tbstream_plain session = {};
+	struct tbstream_party reader = open_reader(&session);
+
+	peer_closes(&session);
+	gets_the_end(&reader);
+	session.heard = true;
+	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &reader), TBSTREAM_PEER_CLOSED);
 }
 
 /* The peer wrote and closed while our open() was still bringing the paths up */
@@ -153,7 +163,7 @@ static void session_that_was_over_before_the_open_returned_owes_nothing(struct k
 	session.heard = true;
 	peer_closes(&session);
 	tbstream_plain_open(&session, &reader);
-	is_told_the_end(&reader);
+	gets_the_end(&reader);
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &reader),
 			TBSTREAM_PEER_CLOSED);
 }
@@ -176,7 +186,7 @@ static void peers_close_after_our_writers_goodbye_ends_it(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &writer), TBSTREAM_STAY);
 	peer_closes(&session);
-	is_told_the_end(&reader);
+	gets_the_end(&reader);
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &reader),
 			TBSTREAM_PEER_CLOSED);
 }
@@ -188,7 +198,7 @@ static void writer_that_came_after_the_peers_close_says_close(struct kunit *test
 	struct tbstream_party writer;
 
 	peer_closes(&session);
-	is_told_the_end(&reader);
+	gets_the_end(&reader);
 	writer = open_writer(&session);
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &reader), TBSTREAM_STAY);
 	KUNIT_EXPECT_EQ(test, tbstream_plain_close(&session, &writer),
@@ -272,8 +282,9 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(file_open_for_both_says_close),
 	KUNIT_CASE(reader_says_close_briefly),
 	KUNIT_CASE(nothing_is_said_after_the_peer_has_closed),
-	KUNIT_CASE(nothing_is_said_by_a_reader_that_was_told_the_end),
+	KUNIT_CASE(nothing_is_said_by_a_reader_that_got_the_end),
 	KUNIT_CASE(reader_in_the_middle_of_the_next_session_says_close),
+	KUNIT_CASE(reader_that_got_the_end_says_nothing_in_the_next_session),
 	KUNIT_CASE(session_that_was_over_before_the_open_returned_owes_nothing),
 	KUNIT_CASE(nothing_is_said_by_a_writer_after_the_peer_has_closed),
 	KUNIT_CASE(peers_close_after_our_writers_goodbye_ends_it),

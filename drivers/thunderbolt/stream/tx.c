@@ -150,7 +150,7 @@ void tbstream_tx_start_poll(void *data)
 	struct tbstream_tx *tx = &tunnel->tx;
 
 	WRITE_ONCE(tx->armed, false);
-	if (READ_ONCE(tx->asleep)) {
+	if (atomic_read(&tx->sleepers)) {
 		wake_up_poll(&tx->wait, EPOLLOUT | EPOLLWRNORM);
 		queue_delayed_work(tbstream_wq, &tx->watch,
 				   TBSTREAM_RING_WATCH_TIME);

@@ -70,7 +70,7 @@ def test_fionread(lab: Lab) -> None:
 
 
 def test_read_that_must_not_wait(lab: Lab) -> None:
-    """O_NONBLOCK read: EAGAIN before the first byte, then data, EOF, EAGAIN."""
+    """O_NONBLOCK read: EAGAIN before the first byte, then data, then EOF, which stays."""
     source, sink = pair(lab)
     reader = start_io(sink.host, sink.opened("r,nonblock"), "read1=10", "touch=/tmp/open",
                       "poll=in,20000", "read1=100", "read1=100", "await=/tmp/closed,30000",
@@ -83,11 +83,12 @@ def test_read_that_must_not_wait(lab: Lab) -> None:
     good(steps(writer.wait(10)))
     sink.host.run("touch /tmp/closed")
     done = steps(reader.wait(20))
-    assert errnos(done) == [None, "EAGAIN", None, None, None, "EAGAIN", None, None, None, "EAGAIN",
+    assert errnos(done) == [None, "EAGAIN", None, None, None, "EAGAIN", None, None, None, None,
                             None], done
     assert done[3]["events"] == ["in"] and done[4]["ret"] == 100, done
-    assert done[7]["events"] == ["in", "rdhup"] and done[8]["eof"], done
-    assert done[10]["events"] == [], done
+    ended = ["in", "rdhup", "hup"]
+    assert done[7]["events"] == ended and done[8]["eof"], done
+    assert done[9]["eof"] and done[10]["events"] == ended, done
     sink.host.run("rm /tmp/open /tmp/closed")
     source.host.run("rm /tmp/close")
 
@@ -159,7 +160,7 @@ def test_poll_events(lab: Lab) -> None:
                     "poll=in+rdhup,20000", "poll=in+out+rdhup,0", "write-nowait=1", "read=eof",
                     "poll=in+out+rdhup,0", "touch=/tmp/ended", "poll=out,20000",
                     "poll=in+out+rdhup,0", "write-nowait=1", "touch=/tmp/written",
-                    "await=/tmp/left,30000", "poll=in+rdhup,20000", "poll=in+out+rdhup,0",
+                    "await=/tmp/left,30000", "poll=pri,20000", "poll=in+out+rdhup,0",
                     "write-nowait=1", "read-nowait=1", "close")
     sink.host.wait_until("test -e /tmp/open", 10)
     writer = start_io(source.host, source.opened("w"), "write=100", "await=/tmp/go,30000", "close")
@@ -177,13 +178,15 @@ def test_poll_events(lab: Lab) -> None:
     assert done[4]["events"] == ["in"] and done[5]["ret"] == 100, done[4:6]
     # The end of one direction is not that of the other.
     assert done[7]["events"] == ["in", "rdhup"] == done[8]["events"], done[7:9]
-    assert done[9]["errno"] == "EAGAIN" and done[10]["eof"] and done[11]["events"] == [], done[9:12]
-    # Now somebody reads there, and now he has gone.
-    assert done[13]["events"] == ["out"] == done[14]["events"], done[13:15]
+    assert done[9]["errno"] == "EAGAIN" and done[10]["eof"], done[9:11]
+    assert done[11]["events"] == ["in", "rdhup"], done[11]
+    # Now there is a reader over there, and now it has gone.
+    assert done[13]["events"] == ["out"], done[13]
+    assert done[14]["events"] == ["in", "out", "rdhup"], done[14]
     assert done[15]["ret"] == 1, done[15]
     assert done[18]["events"] == ["err"], done[18]
-    assert done[19]["events"] == ["out", "err"], done[19]
-    assert done[20]["errno"] == "EPIPE" and done[21]["errno"] == "EAGAIN", done[20:]
+    assert done[19]["events"] == ["in", "out", "rdhup", "err"], done[19]
+    assert done[20]["errno"] == "EPIPE" and done[21]["eof"], done[20:]
     # What it wrote has been read, so it did not fail.
     assert not done[22]["errno"], done[22]
     sink.host.run("rm /tmp/open /tmp/read /tmp/ended /tmp/written /tmp/left")
@@ -261,7 +264,7 @@ def test_fsync_waits_for_the_peer(lab: Lab) -> None:
                       "await=/tmp/more,60000", "read=eof")
     writer = start_io(source.host, source.opened("w"), "write=200000", "fsync", "touch=/tmp/synced",
                       "await=/tmp/end,60000", "close")
-    source.host.wait_until(blocked_in(writer, "tbstream_fsync"), 10)
+    source.host.wait_until(blocked_in(writer, "tbstream_confirm"), 10)
     # More than a ring is not there, whatever the controllers hold.
     assert sink.count("rx_bytes") <= 32 * 4096, sink.count("rx_bytes")
     sink.host.run("touch /tmp/go")
@@ -280,7 +283,7 @@ def test_fsync_waits_for_the_peer(lab: Lab) -> None:
 
 def test_fsync_can_be_interrupted(lab: Lab) -> None:
     """fsync and close wait for a peer that has no room, until they are killed."""
-    for hopid, step, function in ((9, "fsync", "tbstream_fsync"), (10, "close", "tbstream_flush")):
+    for hopid, step, function in ((9, "fsync", "tbstream_confirm"), (10, "close", "tbstream_flush")):
         source, sink = pair(lab, hopid=hopid, ring_size=32)
         reader = start_io(sink.host, sink.opened("r"), "await=/tmp/go,60000", "read=eof", "close")
         writer = start_io(source.host, source.opened("w"), "write=200k", step)

@@ -66,22 +66,21 @@ def test_lost_frame(lab: Lab) -> None:
     break_and_go_on(lab, "rx_lost_frames", lab.sim.faults.drop)
 
 
-def test_same_reader_goes_on(lab: Lab) -> None:
-    """Who was told of an error and keeps the device open reads the next session, whole."""
+def test_error_stays(lab: Lab) -> None:
+    """A reader that got an error gets it from every later read; the next session is for the next."""
     source, sink = pair(lab)
-    reader = start_io(sink.host, sink.opened("r"), "read=eof", "touch=/tmp/told",
-                      "until-again=20000", "seed=66", "read=eof", "close")
+    reader = start_io(sink.host, sink.opened("r"), "read=eof", "read1=1", "touch=/tmp/told",
+                      "await=/tmp/next,30000", "read1=1", "poll=in,0", "close")
     lab.sim.faults.corrupt(sent_to(sink))
     done = io(source.host, source.opened("w"), "write=10000", "close")
     assert done[2]["errno"] == "EIO", done
     sink.host.wait_until("test -e /tmp/told", 10)
-    good(io(source.host, "seed=66", source.opened("w"), "write=50000", "close"))
+    check_transfer(source, sink, 50000, seed=66)
+    sink.host.run("touch /tmp/next")
     done = steps(reader.wait(20))
-    assert (done[1]["ret"], done[1]["errno"]) == (0, "EIO"), done
-    assert done[5]["ret"] == 50000 and done[5]["eof"] and "mismatch" not in done[5], done
-    # Between the two there is the error, and nothing else.
-    assert not done[3]["ret"] and not done[3]["eof"] and not done[3]["errno"], done
-    sink.host.run("rm /tmp/told")
+    assert errnos(done) == [None, "EIO", "EIO", None, None, "EIO", None, None], done
+    assert done[6]["events"] == ["in", "err"], done
+    sink.host.run("rm /tmp/told /tmp/next")
 
 
 def test_error_after_good_bytes(lab: Lab) -> None:

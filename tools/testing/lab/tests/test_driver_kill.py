@@ -79,10 +79,10 @@ def test_write(lab: Lab) -> None:
 def test_fsync_and_close(lab: Lab) -> None:
     """An fsync, a close and a synchronous write that wait for the peer can be killed."""
     for hopid, how, steps_, function in (
-            (9, "w", (PENDING, "fsync"), "tbstream_fsync"),
-            (10, "w", (PENDING, "fdatasync"), "tbstream_fsync"),
+            (9, "w", (PENDING, "fsync"), "tbstream_confirm"),
+            (10, "w", (PENDING, "fdatasync"), "tbstream_confirm"),
             (11, "w", (PENDING, "close"), "tbstream_flush"),
-            (12, "w,sync", (PENDING,), "tbstream_fsync")):
+            (12, "w,sync", (PENDING,), "tbstream_confirm")):
         source, sink = pair(lab, hopid, ring_size=32)
         reader = start_io(sink.host, sink.opened("r"), f"await={GO},600000")
         dies_in(source.host, function, source.opened(how), *steps_)

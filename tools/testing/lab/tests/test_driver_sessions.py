@@ -44,16 +44,23 @@ def test_half_close(lab: Lab) -> None:
         assert done[2]["ret"] == 50000 and done[2]["eof"], done
 
 
-def test_writer_returns_to_a_reader_that_stayed(lab: Lab) -> None:
-    """Session after session for one open reader, also when the writer's tunnel has gone."""
+def test_writer_returns_while_the_old_reader_is_open(lab: Lab) -> None:
+    """Session after session, each for its own reader, though the ones before stay open."""
     source, sink = pair(lab)
-    ends = [word for n in range(3) for word in (f"seed={n}", "read=eof")]
-    reader = start_io(sink.host, sink.opened("r"), *ends, "close")
+    stayed = []
     for seed in range(3):
+        reader = start_io(sink.host, f"seed={seed}", sink.opened("r"), "read=eof",
+                          f"touch=/tmp/ended{seed}", "await=/tmp/leave,60000", "read=eof", "close")
+        stayed.append(reader)
         good(io(source.host, f"seed={seed}", source.opened("w"), "write=30000", "close"))
+        sink.host.wait_until(f"test -e /tmp/ended{seed}", 10)
         tunnels_balance(source.host)
-    done = good(steps(reader.wait(20)))
-    assert [s["ret"] for s in done if s["step"] == "read=eof"] == [30000] * 3, done
+    sink.host.run("touch /tmp/leave")
+    for reader in stayed:
+        done = good(steps(reader.wait(10)))
+        assert done[2]["ret"] == 30000 and done[2]["eof"], done
+        assert done[5]["ret"] == 0 and done[5]["eof"], f"the end did not stay: {done}"
+    sink.host.run("rm /tmp/leave /tmp/ended*")
 
 
 def test_reader_returns_to_a_writer_that_stayed(lab: Lab) -> None:

@@ -119,20 +119,6 @@ def test_several_writers(lab: Lab) -> None:
     assert expected == dict.fromkeys(range(writers), records), expected
 
 
-def test_eof_is_reported_once(lab: Lab) -> None:
-    """After EOF a reader waits for the next session, and gets its bytes."""
-    source, sink = pair(lab)
-    reader = start_io(sink.host, sink.opened("r"), "read=eof", "poll=in,0", "touch=/tmp/eof",
-                      "seed=41", "read=eof")
-    good(io(source.host, source.opened("w"), "write=5000", "close"))
-    sink.host.wait_until("test -e /tmp/eof", 10)
-    good(io(source.host, "seed=41", source.opened("w"), "write=7000", "close"))
-    done = good(steps(reader.wait(10)))
-    assert (done[1]["ret"], done[5]["ret"]) == (5000, 7000), done
-    assert done[2]["events"] == [], f"after EOF expected no event, got {done[2]}"
-    sink.host.run("rm /tmp/eof")
-
-
 def test_writer_first_loses_nothing(lab: Lab) -> None:
     """A writer that is there before any reader waits for one."""
     source, sink = pair(lab)

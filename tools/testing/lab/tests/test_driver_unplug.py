@@ -54,7 +54,7 @@ def test_unplug_wakes_everybody(lab: Lab) -> None:
                       "close")
     syncer = start_io(alpha, full[0].opened("w"), "write=200k", "fsync", "touch=/tmp/woke2")
     closer = start_io(alpha, closing[0].opened("w"), "write=200k", "close", "touch=/tmp/woke3")
-    alpha.wait_until(blocked_in(syncer, "tbstream_fsync"), 10)
+    alpha.wait_until(blocked_in(syncer, "tbstream_confirm"), 10)
     writer = start_io(alpha, full[0].opened("w"), "write=1m", "touch=/tmp/woke4", later, "write1=1",
                       "poll=out,0", "fsync", "close")
     opener = start_io(alpha, waits.opened("r"), "read=eof", "close")

@@ -29,7 +29,7 @@ MARGIN = 10.0
 # How long the slowest call has taken, in ms, by fault
 SLOWEST: dict[str, float] = {}
 # What the system call sleeps in, for faults that come while it does
-SLEEPS_IN = {"fsync": "tbstream_fsync", "close": "tbstream_flush"}
+SLEEPS_IN = {"fsync": "tbstream_confirm", "close": "tbstream_flush"}
 
 
 def _sessions(case: Case, streams: tuple[Stream, Stream]) -> list[Session]:
