@@ -200,7 +200,7 @@ int cmd_create(const struct options *options, char **arguments)
 	if (ret)
 		return ret;
 
-	world_read(&world);
+	world_await(&world, options, &target, true);
 	if (count_streams(&world, options, &target, &found)) {
 		ret = select_stream(&world, options, &target, &found);
 		if (!ret)

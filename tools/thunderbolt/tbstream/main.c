@@ -14,15 +14,15 @@
 
 static const struct command commands[] = {
 	{ "list", "", "hosts, cables and streams", "", 0, 0, cmd_list },
-	{ "show", "[[HOST/]NAME...]", "everything about streams", "", 0, -1, cmd_show },
-	{ "create", "[HOST/]NAME [ATTRIBUTE=VALUE...]", "make a stream", "", 1, -1, cmd_create },
+	{ "show", "[[HOST/]NAME...]", "everything about streams", "tw", 0, -1, cmd_show },
+	{ "create", "[HOST/]NAME [ATTRIBUTE=VALUE...]", "make a stream", "tw", 1, -1, cmd_create },
 	{ "remove", "[HOST/]NAME", "remove a stream", "f", 1, 1, cmd_remove },
 	{ "wait", "host|stream|session [HOST|[HOST/]NAME]", "wait until it is there", "t",
 	  1, 2, cmd_wait },
-	{ "send", "[HOST/]NAME [FILE]", "send a file, a device or standard input", "qn",
+	{ "send", "[HOST/]NAME [FILE]", "send a file, a device or standard input", "qntw",
 	  1, 2, cmd_send },
 	{ "receive", "[HOST/]NAME [FILE]", "receive into a file, a device or standard output",
-	  "fqn", 1, 2, cmd_receive },
+	  "fqntw", 1, 2, cmd_receive },
 	{ "monitor", "[[HOST/]NAME...]", "counters and rates, every second", "Ic",
 	  0, -1, cmd_monitor },
 	{ "doctor", "", "what is wrong, and what to do about it", "", 0, 0, cmd_doctor },
@@ -46,6 +46,7 @@ static const struct {
 	{ { "interval", required_argument, NULL, 'I' }, "SECONDS", "time between two looks" },
 	{ { "count", required_argument, NULL, 'c' }, "COUNT", "look so many times" },
 	{ { "timeout", required_argument, NULL, 't' }, "SECONDS", "wait no longer" },
+	{ { "no-wait", no_argument, NULL, 'w' }, "", "do not wait for the other host" },
 	{ { "help", no_argument, NULL, 'h' }, "", "this text" },
 	{ { "version", no_argument, NULL, 'V' }, "", "version of this program" },
 };
@@ -147,6 +148,9 @@ static int parse_switch(struct options *options, int letter)
 	case 'n':
 		options->no_checksum = true;
 		break;
+	case 'w':
+		options->no_wait = true;
+		break;
 	case 'I':
 		ret = parse_seconds(optarg, &options->interval);
 		break;
@@ -205,6 +209,10 @@ static int check(const struct command *command, const struct options *options,
 			error("%s takes no -%c", command->name, *given);
 			return EXIT_USAGE;
 		}
+	}
+	if (options->no_wait && options->timeout >= 0) {
+		error("--timeout and --no-wait are mutually exclusive");
+		return EXIT_USAGE;
 	}
 	if (options->csv && options->json) {
 		error("-S and --json are two different things");

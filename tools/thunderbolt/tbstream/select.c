@@ -7,9 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "fs.h"
 #include "world.h"
+
+/* Discovery takes two seconds after the driver was loaded, five with two lanes */
+#define HOST_TIME 10
+#define PERIOD 0.1 /* seconds */
 
 /**
  * target_parse() - Take "[HOST/]NAME" apart
@@ -108,6 +113,60 @@ int select_host(const struct world *world, const struct options *options,
 				host->name, host->domain,
 				(unsigned long long)host->route);
 	return EXIT_REFUSED;
+}
+
+static bool host_there(const struct world *world, const struct options *options,
+		       const char *text)
+{
+	const struct host *host, *end = world->hosts + world->host_count;
+
+	for (host = world->hosts; host < end; host++)
+		if (host_fits(options, host, text))
+			return true;
+	return false;
+}
+
+/* Would a host that comes change which stream is meant, or where it is made? */
+static bool host_needed(const struct world *world, const struct options *options,
+			const struct target *target, bool makes)
+{
+	const struct stream *stream;
+	bool named = target->host && !is_uuid(target->host);
+
+	if (!fs_exists(CONFIGFS_DIR) || host_there(world, options, target->host) ||
+	    count_streams(world, options, target, &stream))
+		return false;
+	return named || !host_selected(options, NULL) || (makes && !target->host);
+}
+
+/**
+ * world_await() - See what there is, and wait for the host that is meant
+ * @world: Result, as of world_read()
+ * @options: Switches: --timeout says how long, --no-wait not at all
+ * @target: What the user wrote
+ * @makes: The stream is going to be made on a host that is there
+ *
+ * A host is discovered seconds after the driver was loaded or the cable was plugged in. If it
+ * does not come, whatever is looked up next complains.
+ */
+void world_await(struct world *world, const struct options *options,
+		 const struct target *target, bool makes)
+{
+	double end = now() + (options->timeout >= 0 ? options->timeout : HOST_TIME);
+	bool told = options->quiet || !isatty(STDERR_FILENO);
+
+	for (;;) {
+		world_read(world);
+		if (options->no_wait || now() >= end ||
+		    !host_needed(world, options, target, makes))
+			return;
+		if (!told)
+			fprintf(stderr, "waiting for %s to be connected\n",
+				target->host ? target->host : "the other host");
+		told = true;
+		world_free(world);
+		pause_for(PERIOD);
+	}
 }
 
 /**

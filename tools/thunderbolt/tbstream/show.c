@@ -49,8 +49,11 @@ int cmd_show(const struct options *options, char **arguments)
 	}
 	for (; *arguments && !ret; arguments++) {
 		ret = target_parse(&target, *arguments);
-		if (!ret)
-			ret = select_stream(&world, options, &target, &stream);
+		if (ret)
+			break;
+		world_free(&world);
+		world_await(&world, options, &target, false);
+		ret = select_stream(&world, options, &target, &stream);
 		if (!ret)
 			show(options, &world, stream);
 	}

@@ -49,7 +49,8 @@ enum exit_code {
  * @force: -f
  * @quiet: -q
  * @no_checksum: -n
- * @timeout: -t in seconds, negative for ever
+ * @no_wait: -w
+ * @timeout: -t in seconds, negative if it was not given
  * @interval: -I in seconds
  * @count: -c, 0 for ever
  */
@@ -64,6 +65,7 @@ struct options {
 	bool force;
 	bool quiet;
 	bool no_checksum;
+	bool no_wait;
 	double timeout;
 	double interval;
 	long count;

@@ -21,6 +21,7 @@
 #include "transfer.h"
 
 #define PROGRESS_PERIOD 0.2 /* seconds */
+#define PERIOD 0.1 /* seconds between two looks at what is awaited */
 
 /* What the driver means by an error, besides the usual words for it */
 static const char *explain(int number)
@@ -80,6 +81,31 @@ static int check_device(const char *device, int index)
 	return EXIT_OK;
 }
 
+/*
+ * Until a stream can be opened without waiting, if the user has set a limit to that. Without
+ * one open() itself waits.
+ */
+static int await_stream(struct world *world, const struct options *options,
+			const struct target *target, const struct stream **stream)
+{
+	double end = now() + (options->no_wait ? 0 : options->timeout);
+	int ret;
+
+	while (!stream_configured(world, *stream)) {
+		if (now() >= end) {
+			error("the other host, or its end of %s, is not there", target->name);
+			return options->no_wait ? EXIT_NOT_FOUND : EXIT_TIMEOUT;
+		}
+		pause_for(PERIOD);
+		world_free(world);
+		world_read(world);
+		ret = select_stream(world, options, target, stream);
+		if (ret)
+			return ret;
+	}
+	return EXIT_OK;
+}
+
 /**
  * transfer_open() - Open the device of a stream
  * @options: Switches
@@ -88,7 +114,8 @@ static int check_device(const char *device, int index)
  * @transfer: Gets the stream's name
  * @fd: Result
  *
- * Waits until the other host is there and the stream has its HopIDs.
+ * Waits until the other host is there and the stream has its HopIDs; --timeout and --no-wait
+ * limit that.
  *
  * Return: 0 or an exit code.
  */
@@ -106,14 +133,16 @@ int transfer_open(const struct options *options, const char *text, int flags,
 	ret = target_parse(&target, text);
 	if (ret)
 		return ret;
-	world_read(&world);
+	world_await(&world, options, &target, false);
 	ret = select_stream(&world, options, &target, &stream);
 	if (!ret) {
 		stream_device(device, sizeof(device), stream);
 		ret = check_device(device, stream->index);
 	}
-	if (!ret && !stream_configured(&world, stream) && !options->quiet)
+	if (!ret && !options->no_wait && !options->quiet && !stream_configured(&world, stream))
 		fprintf(stderr, "waiting for the other end of %s\n", stream->name);
+	if (!ret && (options->no_wait || options->timeout >= 0))
+		ret = await_stream(&world, options, &target, &stream);
 	world_free(&world);
 	if (ret)
 		return ret;

@@ -97,6 +97,8 @@ struct target {
 	char text[160];
 };
 
+void world_await(struct world *world, const struct options *options,
+		 const struct target *target, bool makes);
 int target_parse(struct target *target, const char *text);
 int select_host(const struct world *world, const struct options *options,
 		const char *text, const struct host **found);

@@ -32,8 +32,9 @@ _tbstream() {
 		words='--domain --route --index --verbose --script --json --help --version'
 		case $command in
 		remove) words+=' --force' ;;
-		receive) words+=' --force --quiet --no-checksum' ;;
-		send) words+=' --quiet --no-checksum' ;;
+		receive) words+=' --force --quiet --no-checksum --timeout --no-wait' ;;
+		send) words+=' --quiet --no-checksum --timeout --no-wait' ;;
+		create | show) words+=' --timeout --no-wait' ;;
 		wait) words+=' --timeout' ;;
 		monitor) words+=' --interval --count' ;;
 		esac

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """create and remove."""
 
+import subprocess
+
 from fake import BETA, GAMMA, NOBODY, Root
 
 
@@ -56,7 +58,48 @@ def test_create_before_the_host_is_there() -> None:
     with Root() as root:
         root.run("create", f"{NOBODY.upper()}/backup")
         assert root.exists(f"{root.configfs}/{NOBODY}/backup/in_hopid")
-        assert "no host beta" in root.run("create", "beta/backup", code=3).stderr
+        assert "no host beta" in root.run("create", "--no-wait", "beta/backup", code=3).stderr
+
+
+def test_create_waits_for_the_host() -> None:
+    """A host that is discovered while create waits gets the stream; -t says how long."""
+    with Root() as root:
+        for words in (["backup"], ["beta/other"]):
+            with root.start("create", "-t", "60", *words) as process:
+                try:
+                    process.wait(0.5)
+                    raise AssertionError(f"create did not wait: {process.communicate()}")
+                except subprocess.TimeoutExpired:
+                    root.host()
+                assert process.wait(20) == 0, process.communicate()
+            name = words[0].split("/")[-1]
+            assert root.exists(f"{root.configfs}/{BETA}/{name}/in_hopid")
+            root.unplug()
+        assert "no host is connected" in root.run("create", "-t", "0.2", "third", code=3).stderr
+        assert "exclusive" in root.run("create", "-w", "-t", "1", "third", code=2).stderr
+
+
+def test_what_cannot_come_is_not_awaited() -> None:
+    """Without the driver, or for a stream that no host's coming could make known, it ends."""
+    with Root(driver=False) as root:
+        assert "driver" in root.run("create", "backup", code=3, within=5).stderr
+    with Root() as root:
+        for command in ("show", "send", "receive"):
+            words = [command, "nothing"] + (["-"] if command == "receive" else [])
+            assert "no stream" in root.run(*words, code=3, within=5).stderr
+
+
+def test_a_named_host_is_awaited_to_find_its_stream() -> None:
+    """show HOST/NAME with the host's name finds a stream when its host comes."""
+    with Root() as root:
+        root.stream()
+        with root.start("show", "beta/backup") as process:
+            try:
+                process.wait(0.5)
+                raise AssertionError(f"show did not wait: {process.communicate()}")
+            except subprocess.TimeoutExpired:
+                root.host()
+            assert process.wait(20) == 0, process.communicate()
 
 
 def test_create_refuses_to_guess_the_host() -> None:

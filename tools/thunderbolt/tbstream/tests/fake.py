@@ -82,6 +82,11 @@ class Root:
         if driver:
             (self.path / base / "driver").symlink_to(f"../../drivers/{driver}")
 
+    def unplug(self, route: str = "1", domain: int = 0) -> None:
+        """Disconnect a host."""
+        for path in (self.path / self.bus).glob(f"{domain}-{route}*"):
+            shutil.rmtree(path)
+
     def stream(self, name: str = "backup", service: str = BETA, index: int = 0,
                state: str | None = "closed", peer: str = BETA, hopids: tuple[int, int] = (9, 10),
                theirs: tuple[object, object] | None = None, protocol: str = "sessions",
@@ -118,11 +123,11 @@ class Root:
                                 stdout=keys.pop("stdout", subprocess.PIPE),
                                 stderr=keys.pop("stderr", subprocess.PIPE), text=True, **keys)
 
-    def run(self, *words: str, code: int = 0, **keys: Any) -> Ended:
+    def run(self, *words: str, code: int = 0, within: float = 60, **keys: Any) -> Ended:
         """Run the program to its end, and fail unless it has this exit code."""
         with self.start(*words, **keys) as process:
             try:
-                stdout, stderr = process.communicate(timeout=60)
+                stdout, stderr = process.communicate(timeout=within)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
