@@ -54,15 +54,18 @@ demo: ## Two virtual hosts and a cable: backups over /dev/tbstreamX (as root)
 lab: ## Two virtual hosts and a cable: a root shell on each, to play with (as root)
 	@$(RUN) $(LAB)/tblab shell
 
-check: ## All tests that need no hardware (as root); T="STAGE..." for some of them
+check: ## Tests of every kind, in a quarter of an hour (as root); T="STAGE..." for some of them
 	+@$(RUN) scripts/check $(T)
+
+check-all: ## All tests that need no hardware (as root); T="STAGE..." for some of them
+	+@$(RUN) scripts/check --all $(T)
 
 check-tree: ## Lay the driver over kernel trees, build and check it there (as root)
 	+@$(RUN) scripts/check tree
 
 # If tests fail, the last line shall be the count of results. Without -q make would
 # add one of its own; what has a "+" is run all the same.
-ifneq ($(filter check check-tree,$(MAKECMDGOALS)),)
+ifneq ($(filter check check-all check-tree,$(MAKECMDGOALS)),)
 MAKEFLAGS += -q
 endif
 
@@ -85,14 +88,17 @@ packages-check: ## Only make install, DKMS and the Debian package (as root)
 packages-check: setup
 	@$(RUN) $(LAB)/enter packaging/check
 
-lab-check: ## Only the tests on virtual hosts (as root); T="PATTERN..." for some
+lab-check: ## Only the tests on virtual hosts (as root); T="..." goes to pytest
 	@$(RUN) $(LAB)/tblab test $(T)
+
+soak: ## Repeat tests N times, with and without busy processors: how often does each fail? (as root)
+	@$(RUN) $(LAB)/soak "$(T)" $(or $(N),20)
 
 bench: ## How fast, beside other drivers (as root); T="--help" for more
 	@$(RUN) tools/testing/bench/measure compare $(T)
 
 torture: ## The complete fault matrix, long storms and a camera for minutes (as root); TBLAB_SEED=N for others
-	@$(RUN) TORTURE_SECONDS=$${TORTURE_SECONDS:-900} $(LAB)/tblab test --full fault_matrix storm camera
+	@$(RUN) TORTURE_SECONDS=$${TORTURE_SECONDS:-900} $(LAB)/tblab test --slow tests/faults tests/storm tests/driver/test_camera.py
 
 clean: ## Remove what was built, but not the lab's Debian and its downloads
 	@find . \( -path ./.git -o -path ./build \) -prune -o -type f \
@@ -119,5 +125,5 @@ help: ## This list
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
-.PHONY: all modules tool install uninstall deb kernel demo lab check check-tree setup \
-	usb4sim-check kunit style packages-check lab-check bench torture clean distclean help
+.PHONY: all modules tool install uninstall deb kernel demo lab check check-all check-tree setup \
+	usb4sim-check kunit style packages-check lab-check soak bench torture clean distclean help

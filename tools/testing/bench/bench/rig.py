@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-from lab import HostSpec, Lab, paths
+from lab import HostSpec, Lab, LabConfig, paths
 from lab.child import build
 from lab.deadline import Deadline
 from lab.errors import LabFailure
@@ -110,9 +110,9 @@ class Rig:
         names = [name for driver in self.drivers for name in NAMES[driver]]
         specs = [self._spec(name, driver) for driver in self.drivers for name in NAMES[driver]]
         cables = [Cable(*(f"{name}:1" for name in NAMES[driver])) for driver in self.drivers]
-        self.lab = Lab(specs, driver=None, net=net, cables=cables, name="bench",
-                       tolerate=STOCK_BREAKS if "stock" in self.drivers else (),
-                       progress=progress, **config)
+        tolerate = STOCK_BREAKS if "stock" in self.drivers else ()
+        self.lab = Lab(LabConfig(tuple(specs), driver=None, net=net, cables=tuple(cables),
+                                 tolerate=tolerate, **config), name="bench", progress=progress)
         self._names = names
         self.ends: dict[str, End] = {}
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Child processes on the lab's side (QEMU, the simulator, make)."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Sequence
+from typing import Iterator, Sequence
 
+from . import paths
 from .deadline import Deadline
 from .errors import InfrastructureError
 
@@ -59,9 +62,17 @@ def tail(path: Path, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+@contextlib.contextmanager
+def builds() -> Iterator[None]:
+    """One build at a time, of all labs of a run: they build into the same folders."""
+    with (paths.BUILD / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build(name: str, command: Sequence[str], log: Path) -> None:
     """Run a build step to its end; on failure tell the end of its log."""
-    with log.open("wb") as output:
+    with builds(), log.open("wb") as output:
         code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output,
                               stderr=subprocess.STDOUT, check=False).returncode
     if code:

@@ -4,10 +4,9 @@
 import argparse
 import sys
 
-from . import paths
+from .config import HostSpec, LabConfig
 from .errors import InfrastructureError, LabFailure
-from .lab import HostSpec, Lab
-from .runner import Runner, find_tests
+from .lab import Lab
 
 
 def _specs(kernels: list[str], driver: str | None) -> list[HostSpec]:
@@ -19,26 +18,14 @@ def _say(text: str) -> None:
     print(f"[lab] {text}", flush=True)
 
 
-def command_test(arguments: argparse.Namespace) -> int:
-    tests = find_tests(paths.TESTS, arguments.pattern, arguments.full)
-    if arguments.list:
-        for test in tests:
-            print(test.name)
-        return 0
-    if not tests:
-        print(f"no test matches {' '.join(arguments.pattern)}", file=sys.stderr)
-        return 2
-    return Runner(tests, not arguments.fail_fast).run()
-
-
 def command_run(arguments: argparse.Namespace) -> int:
     """Boot, run one command on each host, show what it printed."""
     code = 0
-    with Lab(_specs(arguments.kernels, None), profile=arguments.profile,
-             driver=None if arguments.driver == "none" else arguments.driver,
-             net=arguments.net, simulator=not arguments.no_simulator, name="run",
-             wait=not arguments.no_wait, lanes=arguments.lanes,
-             progress=_say) as lab:
+    config = LabConfig(tuple(_specs(arguments.kernels, None)), profile=arguments.profile,
+                       driver=None if arguments.driver == "none" else arguments.driver,
+                       net=arguments.net, simulator=not arguments.no_simulator,
+                       wait=not arguments.no_wait, lanes=arguments.lanes)
+    with Lab(config, name="run", progress=_say) as lab:
         for host in lab.hosts:
             for command in arguments.command:
                 result = host.run(command, check=False, timeout=arguments.timeout)
@@ -68,14 +55,6 @@ def parser() -> argparse.ArgumentParser:
                          choices=["6.12", "7.3", "6.12-debug"],
                          help="kernel of each host: 6.12, 7.3 or 6.12-debug")
         sub.add_argument("--driver", choices=["ours", "stock", "none"], default="ours")
-
-    test = commands.add_parser("test", help="run tests, report in KTAP")
-    test.add_argument("pattern", nargs="*", help="glob or part of file.function[lab]")
-    test.add_argument("--full", action="store_true", help="those that take long, too")
-    test.add_argument("--list", action="store_true", help="only name the tests")
-    test.add_argument("--keep-going", action="store_true", help="the default")
-    test.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
-    test.set_defaults(function=command_test)
 
     run = commands.add_parser("run", help="run a shell command on each of two hosts")
     hosts(run)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from . import paths
 from .errors import CommandTimeout, LabFailure
 from .host import Host, Result
-from .lab import HostSpec, Lab
+from .config import HostSpec, LabConfig
+from .lab import Lab
 from .tool import install_tool
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
@@ -199,7 +200,7 @@ def demo(kernels: list[str], driver: str) -> int:
     screen.title("Set up")
     specs = [HostSpec(name, series) for name, series in zip(("alpha", "beta"), kernels)]
     tolerate = ("ring-stopped-with-path-enabled",) if driver == "stock" else ()
-    with Lab(specs, driver=driver, name="demo", tolerate=tolerate,
+    with Lab(LabConfig(tuple(specs), driver=driver, tolerate=tolerate), name="demo",
              progress=screen.progress) as lab:
         show = Demo(lab, screen, stock=driver == "stock")
         show.make_stream()

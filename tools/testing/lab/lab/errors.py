@@ -24,12 +24,3 @@ class ConditionTimeout(LabFailure):
 
 class HealthFailure(LabFailure):
     """A kernel log or the simulator's event log reports a fault."""
-
-
-class CoreFault(Exception):
-    """A test has met the fault of the kernel's Thunderbolt core that nobody here can
-    correct; it says nothing about what was tested."""
-
-
-class SkipTest(Exception):
-    """The test cannot run here; the text says what is missing."""

@@ -6,51 +6,26 @@ import shutil
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Sequence, cast
 
 from . import deadline, paths
 from .child import build
-from .errors import HealthFailure, InfrastructureError, LabFailure, SkipTest
+from .config import LabConfig
+from .errors import HealthFailure, InfrastructureError, LabFailure
 from .host import Host
 from .lock import LabLock
 from .machine import Machine
 from .module import build_module
-from .patient import Patient, make_initramfs
+from .recovery_host import RecoveryHost, make_initramfs
 from .scripted import ScriptedHost
 from .sim import CableHandle, Simulator
-from .topology import Cable, Dock, peers
+from .topology import Cable, peers
 
 CONFIGFS = "/sys/kernel/config/thunderbolt/stream"
 
 
-@dataclass(frozen=True)
-class HostSpec:
-    """A host to start. `kernel` is "6.12", "7.3", or "6.12-debug", which the lab
-    builds when it is missing. `driver` None means what the Lab says. `init` is the
-    program that the kernel starts, such as SYSTEMD; "" is the lab's own. `options` are
-    more arguments for QEMU, in which {sockets} stands for the directory of its sockets. A
-    scripted host has no machine: it is not in Lab.hosts, but a ScriptedHost in
-    Lab.scripted. Cables know a second controller, which is domain 1, as "alpha.1"."""
-    name: str
-    kernel: str = "6.12"
-    driver: str | None = None
-    memory_mib: int = 512
-    processors: int = 1
-    init: str = ""
-    options: tuple[str, ...] = ()
-    scripted: bool = False
-    controllers: int = 1
-
-    def controller_names(self) -> list[str]:
-        """What cables and the simulator call its controllers."""
-        return [self.name] + [f"{self.name}.{n}" for n in range(1, self.controllers)]
-
-
-PATIENT = "patient"
-SYSTEMD = "/usr/lib/systemd/systemd"
-DEFAULT_HOSTS = (HostSpec("alpha"), HostSpec("beta"))
+RECOVERY_HOST = "recovery"
 
 
 def _silent(_text: str) -> None:
@@ -60,43 +35,22 @@ def _silent(_text: str) -> None:
 class Lab:
     """Context manager: hosts booted, cabled, drivers loaded, peers found.
 
-    driver: "ours" (thunderbolt_stream of this project), "stock" (that of
-    kernel 7.3) or None. net: load thunderbolt_net. cables: default is one
-    between port 1 of the first two hosts. docks: what cables may lead to besides
-    hosts. profile, lanes (1 or 2) and usb4 (the version of the routers, 1 or 2) are the
-    controllers'. doorbells "mapped" lets guests ring without being trapped, see
-    ../usb4sim/README. simulator False leaves out the controllers. tolerate names rules
-    that a stock driver is known to break. recovery names what makes the initramfs (see
-    patient.py) of a host in addition, `patient`, at the other end of the first cable; it
-    needs driver "ours".
-    progress is called with one line per step."""
+    progress is called with one line per step. `once` remembers what tests have set up."""
 
-    def __init__(self, hosts: Sequence[HostSpec] = DEFAULT_HOSTS, profile: str = "intel",
-                 driver: str | None = "ours", net: bool = False,
-                 cables: Sequence[Cable] | None = None, lanes: int = 1, usb4: int = 1, doorbells: str = "trapped",
-                 simulator: bool = True, shell: bool = False, wait: bool = True,
-                 tolerate: Sequence[str] = (), recovery: str | None = None,
-                 docks: Sequence[Dock] = (),
-                 name: str = "lab", progress: Callable[[str], None] = _silent) -> None:
-        self.specs = tuple(spec for spec in hosts if not spec.scripted)
+    def __init__(self, config: LabConfig, name: str = "lab",
+                 progress: Callable[[str], None] = _silent) -> None:
+        self.config = config
+        self.specs = tuple(spec for spec in config.hosts if not spec.scripted)
         self.scripted: list[ScriptedHost] = []
-        self._scripted_names = [spec.name for spec in hosts if spec.scripted]
-        self.profile = profile
-        self.driver = driver
-        self.net = net
+        self._scripted_names = [spec.name for spec in config.hosts if spec.scripted]
         self.hosts: list[Host] = []
         self.cables: list[CableHandle] = []
         self.directory = paths.RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-        self._cable_specs = cables
-        self._docks = tuple(docks)
-        self._sim_options = [f"profile={profile}", f"lanes={lanes}", f"usb4={usb4}",
-                             f"doorbells={doorbells}"]
-        self._with_simulator = simulator
-        self._shell = shell
-        self._wait = wait
-        self._tolerate = frozenset(tolerate)
-        self._recovery = recovery
-        self._patient: Patient | None = None
+        self._cable_specs: Sequence[Cable] | None = config.cables
+        self._sim_options = [f"profile={config.profile}", f"lanes={config.lanes}",
+                             f"usb4={config.usb4}", f"doorbells={config.doorbells}"]
+        self._recovery_host: RecoveryHost | None = None
+        self._set_up: dict[str, object] = {}
         self._progress = progress
         self._sim: Simulator | None = None
         self._expected: re.Pattern[str] | None = None
@@ -113,11 +67,11 @@ class Lab:
         return self._sim
 
     @property
-    def patient(self) -> Patient:
+    def recovery_host(self) -> RecoveryHost:
         """The host that is booted into an initramfs."""
-        if self._patient is None:
-            raise InfrastructureError("this lab has no patient")
-        return self._patient
+        if self._recovery_host is None:
+            raise InfrastructureError("this lab has no recovery host")
+        return self._recovery_host
 
     @property
     def cable(self) -> CableHandle:
@@ -128,8 +82,15 @@ class Lab:
         """Factor by which deadlines are stretched on this machine."""
         return deadline.scale()
 
-    def skip(self, reason: str) -> None:
-        raise SkipTest(reason)
+    def once[T](self, name: str, set_up: Callable[[], T]) -> T:
+        """Do this the first time only; returns what it returned then."""
+        if name not in self._set_up:
+            self._set_up[name] = set_up()
+        return cast(T, self._set_up[name])
+
+    def forget(self, name: str) -> None:
+        """What was set up is not there any more."""
+        self._set_up.pop(name, None)
 
     def expect_log(self, pattern: str | None) -> None:
         """Kernel messages that this test provokes and that are no fault."""
@@ -150,19 +111,19 @@ class Lab:
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tblab-")))
         self._build_kernels()
         modules = self._build(share)
-        if self._with_simulator:
+        if self.config.simulator:
             self._start_simulator(sockets)
             stack.callback(self.sim.stop)
         for spec in self.specs:
             nhis = ([self._sim.socket(name) for name in spec.controller_names()]
                     if self._sim else [])
             machine = Machine(spec.name, spec.kernel, spec.memory_mib, spec.processors,
-                              self.directory, sockets, nhis, self._shell, spec.init,
+                              self.directory, sockets, nhis, self.config.shell, spec.init,
                               spec.options)
-            self.hosts.append(Host(machine, share, spec.driver or self.driver, self.net))
-        if self._recovery is not None:
-            self._make_patient(self._recovery, modules["6.12"], sockets)
-            stack.callback(self.patient.stop)
+            self.hosts.append(Host(machine, share, spec.driver or self.config.driver, self.config.net))
+        if self.config.recovery is not None:
+            self._make_recovery_host(self.config.recovery, modules["6.12"], sockets)
+            stack.callback(self.recovery_host.stop)
         for host in self.hosts:
             self._progress(f"start {host.name}: Linux"
                            f" {paths.kernel_release(host.kernel)}")
@@ -176,29 +137,34 @@ class Lab:
         if self._sim is not None:
             self._modules = modules
             self._load(self.hosts)
-        if self._patient is not None:
-            self._patient.wait_ready()
+        if self._recovery_host is not None:
+            self._recovery_host.wait_ready()
         self.start_seconds = time.monotonic() - self._began
 
-    def _make_patient(self, generator: str, module: Path, sockets: Path) -> None:
+    def _make_recovery_host(self, generator: str, module: Path, sockets: Path) -> None:
         self._progress(f"make an initramfs by {generator}")
         initramfs = make_initramfs(generator, module, self.directory)
-        self._patient = Patient(PATIENT, generator, initramfs, self.directory, sockets,
-                                self.sim.socket(PATIENT))
-        self._patient.start()
+        self._recovery_host = RecoveryHost(RECOVERY_HOST, generator, initramfs, self.directory, sockets,
+                                self.sim.socket(RECOVERY_HOST))
+        self._recovery_host.start()
 
     def _make_directory(self) -> Path:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         number = 1
         wanted = self.directory
-        while self.directory.exists():
-            number += 1
-            self.directory = wanted.with_name(f"{wanted.name}.{number}")
+        while True:
+            try:
+                self.directory.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+                self.directory = wanted.with_name(f"{wanted.name}.{number}")
         share = self.directory / "share"
-        share.mkdir(parents=True)
-        latest = paths.RUNS / "latest"
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(self.directory.name)
+        share.mkdir()
+        # Another lab of this run may do so at the same time
+        link = self.directory / "latest"
+        link.symlink_to(self.directory.name)
+        link.replace(paths.RUNS / "latest")
         return share
 
     def _build_kernels(self) -> None:
@@ -212,7 +178,7 @@ class Lab:
         """Our module for each kernel that wants it, placed in the share."""
         modules: dict[str, Path] = {}
         for spec in self.specs:
-            driver = spec.driver or self.driver
+            driver = spec.driver or self.config.driver
             if driver not in (None, "ours", "stock", "none"):
                 raise InfrastructureError(f"{spec.name}: unknown driver {driver!r}")
             if driver == "stock" and spec.kernel != "7.3":
@@ -226,17 +192,17 @@ class Lab:
 
     def _start_simulator(self, sockets: Path) -> None:
         machines = [name for spec in self.specs for name in spec.controller_names()]
-        if self._recovery is not None:
-            machines.append(PATIENT)
+        if self.config.recovery is not None:
+            machines.append(RECOVERY_HOST)
         names = machines + self._scripted_names
         if self._cable_specs is None:
             self._cable_specs = ([Cable(f"{names[0]}:1", f"{names[1]}:1")]
                                  if len(names) > 1 else [])
         cables = self._cable_specs
-        self._progress(f"start usb4sim: {len(names)} controllers ({self.profile}),"
+        self._progress(f"start usb4sim: {len(names)} controllers ({self.config.profile}),"
                        f" {len(cables)} cable{'s' if len(cables) != 1 else ''}")
         self._sim = Simulator(machines, cables, self._sim_options, self.directory, sockets,
-                              self._scripted_names, self._docks)
+                              self._scripted_names, self.config.docks)
         self._sim.start()
         self.scripted = [ScriptedHost(name, self._sim.command) for name in self._scripted_names]
         self.cables = [CableHandle(self._sim, number) for number in range(len(cables))]
@@ -252,7 +218,7 @@ class Lab:
             result = load.wait(60)
             if result.code:
                 raise LabFailure(f"loading the drivers failed\n{result}")
-        if self._wait and self.cables:
+        if self.config.wait and self.cables:
             began = time.monotonic()
             self.wait_for_peers()
             self._progress(f"connected after {time.monotonic() - began:.1f} s")
@@ -262,7 +228,7 @@ class Lab:
         host without a machine is not waited for: a test speaks for it."""
         plugged = [spec for spec, cable in zip(self._cable_specs or (), self.cables)
                    if cable.plugged]
-        docks = {dock.name for dock in self._docks}
+        docks = {dock.name for dock in self.config.docks}
         machines = {name for spec in self.specs for name in spec.controller_names()}
         for spec, host in zip(self.specs, self.hosts):
             expected = sum(peer in machines for name in spec.controller_names()
@@ -297,15 +263,15 @@ class Lab:
             faults = host.console.new_faults(self._expected)
             if faults:
                 problems.append(f"{host.name}: kernel log:\n" + "\n".join(faults))
-        if self._patient is not None:
-            self._patient.check_alive()
-            faults = self._patient.log.new_faults(self._expected)
+        if self._recovery_host is not None:
+            self._recovery_host.check_alive()
+            faults = self._recovery_host.log.new_faults(self._expected)
             if faults:
-                problems.append(f"{PATIENT}: kernel log:\n" + "\n".join(faults))
+                problems.append(f"{RECOVERY_HOST}: kernel log:\n" + "\n".join(faults))
         self._expected = None
         if self._sim is not None:
             counts = self._sim.violations()
-            if counts.keys() - self._tolerate:
+            if counts.keys() - set(self.config.tolerate):
                 problems.append("usb4sim saw rules of the hardware broken: "
                                 + ", ".join(f"{rule} x{n}" for rule, n in counts.items()) + "\n"
                                 + "\n".join(self._sim.violation_events()))

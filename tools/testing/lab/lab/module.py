@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from . import paths
-from .child import build
+from .child import build, builds
 from .errors import InfrastructureError
 
 SOURCES = ["Kbuild", "compat", "drivers", "include"]
@@ -26,10 +26,11 @@ def build_module(series: str, run_dir: Path) -> Path:
         raise InfrastructureError("no Kbuild file at the top of the project: no driver to build")
     tree.mkdir(parents=True, exist_ok=True)
     # Times are kept, so that make rebuilds only what changed; removed files go.
-    subprocess.run(["rsync", "-a", "--delete", "--exclude=*.o", "--exclude=*.ko",
-                    "--exclude=*.mod", "--exclude=*.mod.c", "--exclude=.*.cmd",
-                    "--exclude=Module.symvers", "--exclude=modules.order",
-                    *present, f"{tree}/"], check=True)
+    with builds():
+        subprocess.run(["rsync", "-a", "--delete", "--exclude=*.o", "--exclude=*.ko",
+                        "--exclude=*.mod", "--exclude=*.mod.c", "--exclude=.*.cmd",
+                        "--exclude=Module.symvers", "--exclude=modules.order",
+                        *present, f"{tree}/"], check=True)
     build(f"thunderbolt_stream for {release}",
           ["make", "-s", "-C", str(paths.kernel_build(series)), f"M={tree}", "modules"],
           run_dir / f"module-{series}.build")

@@ -8,7 +8,8 @@ import time
 
 from .errors import InfrastructureError
 from .host import Host
-from .lab import HostSpec, Lab
+from .config import HostSpec, LabConfig
+from .lab import Lab
 from .tool import install_tool
 
 HINT = """\
@@ -89,8 +90,9 @@ def shell(kernels: list[str], driver: str) -> int:
     if subprocess.run(["infocmp", term], capture_output=True, check=False).returncode:
         os.environ["TERM"] = "xterm-256color"
     specs = [HostSpec(name, kernel) for name, kernel in zip(("alpha", "beta"), kernels)]
-    with Lab(specs, driver=None if driver == "none" else driver, shell=True, name="shell",
-             simulator=driver != "none", progress=_say) as lab:
+    config = LabConfig(tuple(specs), driver=None if driver == "none" else driver, shell=True,
+                       simulator=driver != "none")
+    with Lab(config, name="shell", progress=_say) as lab:
         left, right = lab.hosts
         for host in lab.hosts:
             if host.driver == "ours":

@@ -4,6 +4,7 @@
 
 toolchain_packages=(
 	gcc make libc6-dev linux-headers-amd64 libjson-c-dev tini python3
+	python3-pytest python3-pytest-repeat python3-pytest-timeout python3-pytest-xdist
 	bc bison flex libelf-dev libssl-dev perl sparse shellcheck codespell
 	procps util-linux iproute2 file rsync kmod cpio xz-utils zstd
 	e2fsprogs busybox-static debootstrap tmux socat strace
