@@ -10,10 +10,8 @@
 #include <linux/bits.h>
 #include <linux/uuid.h>
 
-#include <asm/byteorder.h>
-
 /* The core swaps each dword of a packet, and with that names and UUIDs, see Kconfig */
-#ifdef __BIG_ENDIAN
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #error "thunderbolt_stream does not work on big endian processors"
 #endif
 
