@@ -18,7 +18,6 @@
  *   late-read=SIZE,FILE,GO,MS  late-write=...	one call whose memory is not there:
  *			makes FILE when the call has come to wait for it, and gives it
  *			when GO is there, at most MS later
- *   until-again=MS	read until there is nothing yet, whatever comes before
  *   duplex=WRITE,READ[:SIZES]	both at the same time
  *   records=ID,COUNT,MAX	records of up to MAX bytes, one call for each
  *   poll=EVENTS,MS	EVENTS is "in+out+rdhup+..."; reports what came
@@ -388,29 +387,6 @@ static void step_read1(const char *argument, struct result *result)
 static void step_read_nowait(const char *argument, struct result *result)
 {
 	read_once(argument, RWF_NOWAIT, result);
-}
-
-/* What a session that has failed says until its end has come is not of interest */
-static void step_until_again(const char *argument, struct result *result)
-{
-	const struct timespec pause = { .tv_nsec = 2000000 };
-	struct iovec vector = { incoming.buffer, 1 };
-	double end = now_ms() + parse_bytes(argument, NULL);
-
-	for (;;) {
-		ssize_t count = preadv2(device, &vector, 1, -1, RWF_NOWAIT);
-
-		result->calls++;
-		if (count < 0 && errno == EAGAIN)
-			return;
-		if (count > 0)
-			result->moved += count;
-		result->eof |= !count;
-		if (now_ms() >= end)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	result->error = ETIMEDOUT;
 }
 
 struct duplex {
@@ -1130,7 +1106,6 @@ static const struct {
 	{ "write-nowait", step_write_nowait },
 	{ "late-read", step_late_read },
 	{ "late-write", step_late_write },
-	{ "until-again", step_until_again },
 	{ "duplex", step_duplex },
 	{ "records", step_records },
 	{ "poll", step_poll },
