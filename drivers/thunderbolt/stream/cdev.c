@@ -1040,13 +1040,19 @@ static __poll_t tbstream_poll(struct file *filp, poll_table *table)
 	return mask;
 }
 
-/* Bytes that can be read without waiting and without crossing an end */
+/*
+ * Bytes that a read gives now, without waiting and without crossing an end. None while another
+ * reader is in a call: that one may take all that is there, and a read of ours would not start.
+ */
 static int tbstream_readable_bytes(struct tbstream_file *file)
 {
 	struct tbstream_rx *rx = &file->tunnel->rx;
 	u32 bytes = 0;
 	u32 i;
 
+	if (tbstream_read_begin(file, true))
+		return 0;
+	tbstream_rx_reap(file->tunnel);
 	spin_lock(&rx->lock);
 	if (tbstream_read_state(file) == 1) {
 		for (i = rx->queue.taken; i != rx->queue.done; i++) {
@@ -1056,9 +1062,10 @@ static int tbstream_readable_bytes(struct tbstream_file *file)
 				break;
 			bytes += frame->length;
 		}
-		bytes -= READ_ONCE(rx->offset);
+		bytes -= rx->offset;
 	}
 	spin_unlock(&rx->lock);
+	tbstream_read_end(file);
 	return bytes;
 }
 
@@ -1070,7 +1077,6 @@ static long tbstream_ioctl(struct file *filp, unsigned int cmd, unsigned long ar
 		return -ENOTTY;
 	if (!file->party.reads)
 		return -EBADF;
-	tbstream_rx_reap(file->tunnel);
 	return put_user(tbstream_readable_bytes(file), (int __user *)arg);
 }
 
