@@ -220,6 +220,35 @@ static void tbstream_end(struct mutex *mutex, bool *missed, struct wait_queue_he
 
 /* --- read --------------------------------------------------------------- */
 
+/* This file begins to read the session at the head of the queue */
+static void tbstream_reader_touches(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+
+	lockdep_assert_held(&rx->lock);
+
+	if (file->touched)
+		return;
+	file->touched = true;
+	rx->fresh--;
+	rx->sharing++;
+}
+
+/* This file reads no more, because of its end, its error or its close */
+static void tbstream_reader_leaves(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+
+	lockdep_assert_held(&rx->lock);
+
+	if (file->party.ended || file->rx_error)
+		return;
+	if (!file->touched)
+		rx->fresh--;
+	else if (tbstream_reads_current(file))
+		rx->sharing--;
+}
+
 /*
  * Remember the EOF or the error that is going to be reported, 0 or a negative errno. It
  * leaves the queue if this file is the first to get it.
@@ -232,6 +261,7 @@ static void tbstream_read_mark(struct tbstream_file *file, int state)
 
 	if (file->party.ended || file->rx_error)
 		return;
+	tbstream_reader_leaves(file);
 	file->party.ended = !state;
 	file->rx_error = state;
 	if (file->touched && (!tbstream_reads_current(file) || rx->failed))
@@ -278,7 +308,7 @@ int tbstream_read_head(struct tbstream_file *file, bool first, u32 most,
 	if (!file->touched)
 		file->party.reading = rx->session;
 	if (state == 1) {
-		file->touched = true;
+		tbstream_reader_touches(file);
 		rx->touched = true;
 		*frame = tbstream_rx_slot(rx, rx->queue.taken);
 		state = tbstream_rx_run(rx, most);
@@ -1121,6 +1151,7 @@ static void tbstream_join(struct tbstream_file *file, struct tbstream_tunnel *tu
 	spin_lock(&tunnel->rx.lock);
 	file->party.joined_at = tunnel->plain.peer_closes;
 	file->party.reading = tunnel->rx.session;
+	tunnel->rx.fresh += file->party.reads;
 	spin_unlock(&tunnel->rx.lock);
 	file->losses = READ_ONCE(tunnel->tx.losses);
 
@@ -1345,6 +1376,24 @@ static int tbstream_open(struct inode *inode, struct file *filp)
 	return stream_open(inode, filp);
 }
 
+/* What a session still has for readers goes with the last of them */
+static void tbstream_reader_closes(struct tbstream_file *file)
+{
+	struct tbstream_rx *rx = &file->tunnel->rx;
+	bool last;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	spin_lock(&rx->lock);
+	tbstream_reader_leaves(file);
+	last = !rx->fresh && !rx->sharing;
+	spin_unlock(&rx->lock);
+
+	/* Others may be about to get their end, and then need nothing of the queue either */
+	if (last)
+		tbstream_rx_abandon(file->tunnel);
+}
+
 /* Never waits: it may run in a kernel worker that others need */
 static int tbstream_release(struct inode *inode, struct file *filp)
 {
@@ -1355,8 +1404,8 @@ static int tbstream_release(struct inode *inode, struct file *filp)
 	/* What has arrived came while this file was open */
 	tbstream_rx_reap(tunnel);
 	mutex_lock(&tbstream_lock);
-	if (file->party.reads && tunnel->plain.readers == 1)
-		tbstream_rx_abandon(tunnel);
+	if (file->party.reads)
+		tbstream_reader_closes(file);
 	/* Killed, or a copy of the file was closed last: no end of nothing is meant */
 	tbstream_leave(file, false);
 	parting = tbstream_plain_close(&tunnel->plain, &file->party);

@@ -73,6 +73,7 @@ static void tbstream_rx_next_session(struct tbstream_rx *rx, bool failed)
 {
 	rx->session++;
 	rx->touched = false;
+	rx->sharing = 0;
 	rx->failed = false;
 	rx->failures = rx->failures << 1 | failed;
 }
@@ -87,7 +88,7 @@ static bool tbstream_rx_farewell(const struct tbstream_tunnel *tunnel)
 	lockdep_assert_held(&tunnel->rx.lock);
 
 	return !tunnel->plain.heard && !tbstream_queue_ready(&tunnel->rx.queue) &&
-	       !READ_ONCE(tunnel->plain.readers);
+	       !tunnel->rx.fresh && !tunnel->rx.sharing;
 }
 
 /* The same for a frame of a plain peer */
@@ -729,7 +730,9 @@ static void tbstream_rx_abandon_plain(struct tbstream_tunnel *tunnel)
  * tbstream_rx_abandon() - The last reader has gone
  * @tunnel: Tunnel
  *
- * Context: Process context. No reader is in the device.
+ * Files may still be open that are at their end: they take nothing from the queue.
+ *
+ * Context: Process context, tbstream_lock held, so that no reader comes.
  */
 void tbstream_rx_abandon(struct tbstream_tunnel *tunnel)
 {

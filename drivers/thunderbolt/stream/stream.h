@@ -379,6 +379,9 @@ struct tbstream_lent {
  * @offset: Bytes of the frame at queue.taken that a reader has already had
  * @session: Number of the session at queue.taken: CLOSE frames taken so far
  * @touched: A reader has had something of this session
+ * @fresh: Open files that can read, and have read nothing so far
+ * @sharing: Open files that have read some of this session and not its end. A file that
+ *	is neither, because it is at its end or has missed it, is no reader any more
  * @orphaned: The session has lost its reader: discard up to its CLOSE
  * @broken: The session arriving had an error: discard up to its CLOSE
  * @failed: The session at queue.taken had an error that a reader was told of
@@ -409,6 +412,8 @@ struct tbstream_rx {
 	u32 offset;
 	u32 session;
 	bool touched;
+	unsigned int fresh;
+	unsigned int sharing;
 	bool orphaned;
 	bool broken;
 	bool failed;

@@ -90,6 +90,33 @@ def test_a_file_for_both_ways_goes_on_writing(lab: Lab) -> None:
     assert done[1]["ret"] == 5000 and done[2]["eof"], done
 
 
+def test_a_file_at_its_end_is_no_reader(lab: Lab) -> None:
+    """The last reader of a session leaves in the middle: its writer gets EPIPE and nobody the
+    rest, although files stay open that have had their own end, or could not read on."""
+    source, sink = pair(lab, ring_size=32)
+    # The first gets the end; the second has read some, and another file takes the rest.
+    for mine, others in ((["read=eof"], []), (["read1=1000"], ["read=eof"])):
+        stayed = start_io(sink.host, sink.opened("r"), *mine, "touch=/tmp/had",
+                          "await=/tmp/leave,60000", "read1=1000", "close")
+        writer = start_io(source.host, source.opened("w"), "write1=1000", "write1=4000", "close")
+        sink.host.wait_until("test -e /tmp/had", 10)
+        if others:
+            assert steps(start_io(sink.host, sink.opened("r"), *others).wait(10))[1]["ret"] == 4000
+        good(steps(writer.wait(10)))
+
+        reader = start_io(sink.host, "seed=5", sink.opened("r"), "read1=1000", "close")
+        writer = start_io(source.host, "seed=5", source.opened("w"), "write=1m", "close")
+        good(steps(reader.wait(10)))
+        done = steps(writer.wait(10))
+        assert done[2]["errno"] == "EPIPE", done
+        check_transfer(source, sink, 5000, seed=6)
+
+        sink.host.run("touch /tmp/leave")
+        done = good(steps(stayed.wait(10)))
+        assert done[4]["eof"] and not done[4]["ret"], done
+        sink.host.run("rm /tmp/had /tmp/leave")
+
+
 def test_one_session_a_file(lab: Lab) -> None:
     """cat in a loop against many short writers: nothing is lost, one session in each file."""
     source, sink = pair(lab)
