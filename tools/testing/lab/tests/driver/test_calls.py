@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver: each system call on the device, one by one."""
 
+from contextlib import contextmanager
+from typing import Any, Iterator
+
 import pytest
 
-from lab import Lab
-from tests.support.streams import (OURS, Stream, blocked_in, check_transfer, errnos, good, io, nowhere,
-                           pair, prepare, start_io, steps)
+from lab import Lab, Packets
+from lab.host import Host
+from tests.support.streams import (CONTROL, OURS, Stream, blocked_in, check_transfer, errnos, good,
+                                   io, nowhere, pair, prepare, start_io, steps)
 
 pytestmark = pytest.mark.lab(OURS)
 
@@ -220,6 +224,122 @@ def test_edges_of_epoll(lab: Lab) -> None:
     assert read[7]["events"] == ["in"] and read[9]["ret"] == wrote[4]["ret"] + 1, read
     sink.host.run("rm /tmp/empty /tmp/some /tmp/full")
     source.host.run("rm /tmp/more /tmp/full")
+
+
+@contextmanager
+def silence(lab: Lab, host: Host) -> Iterator[None]:
+    """This host sends no control messages, each of which would wake all who wait."""
+    fault = lab.sim.faults.drop(Packets(sender=host.name, uuid=CONTROL, count=None))
+    yield
+    fault.clear()
+
+
+def kept_busy(lab: Lab, stream: Stream, peer: Host, mode: str, busy: str, call: str
+              ) -> dict[str, Any]:
+    """While another call with this step keeps one direction busy, make this one; give what it
+    gave when epoll had reported that the other had ended."""
+    host, way = stream.host, {"r": "in", "w": "out"}[mode]
+    first = start_io(host, "seed=7", stream.opened(mode), f"{busy}=1000,/tmp/busy,/tmp/go,60000",
+                     "await=/tmp/done,60000", "close")
+    host.wait_until("test -e /tmp/busy", 10)
+    other = start_io(host, "seed=8", stream.opened(f"{mode},nonblock"), f"edge={way},20000", call,
+                     f"edge={way},0", "touch=/tmp/refused", f"edge={way},20000", call, "close")
+    host.wait_until("test -e /tmp/refused", 10)
+    with silence(lab, peer):
+        host.run("touch /tmp/go")
+        done = steps(other.wait(30))
+    assert done[2]["events"] == [way] and done[3]["errno"] == "EAGAIN", done
+    assert done[4]["events"] == [], done
+    assert done[6]["events"] == [way], f"nothing was reported: {done}"
+    host.run("touch /tmp/done")
+    assert good(steps(first.wait(20)))[2]["ret"] == 1000
+    host.run("rm /tmp/busy /tmp/go /tmp/refused /tmp/done")
+    return done[7]
+
+
+def test_epoll_reports_what_another_call_kept_busy(lab: Lab) -> None:
+    """EAGAIN because another call reads, or writes: epoll reports when that one has ended."""
+    source, sink = pair(lab)
+    writer = start_io(source.host, "seed=7", source.opened("w"), "write1=1000", "seed=8",
+                      "write1=4000", "await=/tmp/end,60000", "close")
+    # It is not sent before there is a reader
+    reader = start_io(sink.host, sink.opened("r"), "await=/tmp/end,60000", "close")
+    sink.wait_count("rx_bytes", 5000)
+    done = kept_busy(lab, sink, source.host, "r", "late-read", "read-nowait=4000")
+    assert done["ret"] == 4000 and "mismatch" not in done, done
+    for host, process in ((source.host, writer), (sink.host, reader)):
+        host.run("touch /tmp/end")
+        good(steps(process.wait(10)))
+        host.run("rm /tmp/end")
+
+    reader = start_io(sink.host, "seed=7", sink.opened("r"), "read=1000", "seed=8", "read=eof",
+                      "close")
+    done = kept_busy(lab, source, sink.host, "w", "late-write", "write-nowait=100")
+    assert done["ret"] == 100, done
+    assert good(steps(reader.wait(10)))[4]["ret"] == 100
+
+
+EDGES = """
+import os, select, sys
+device, way = sys.argv[1:]
+fd = os.open(device, os.O_WRONLY if way == "out" else os.O_RDONLY)
+r, w = os.pipe()
+epoll = select.epoll()
+epoll.register(fd, (select.EPOLLOUT if way == "out" else select.EPOLLIN) | select.EPOLLET)
+
+def splice():
+    # Pieces that are too small not to be copied
+    try:
+        if way == "in":
+            os.splice(fd, w, 4096, flags=os.SPLICE_F_NONBLOCK)
+            return len(os.read(r, 4096)), False
+        os.write(w, bytes(600))
+        return os.splice(r, fd, 600, flags=os.SPLICE_F_NONBLOCK), True
+    except BlockingIOError:
+        return 0, False
+
+moved = 0
+for name, most in (("/tmp/first", 1000), ("/tmp/second", 10)):
+    assert epoll.poll(20), f"nothing was reported before {name}"
+    more = True
+    while more and most:
+        count, more = splice()
+        moved += count
+        most -= 1
+    open(name, "w")
+print(moved)
+"""
+
+
+def test_edges_of_epoll_for_splice(lab: Lab) -> None:
+    """A splice with SPLICE_F_NONBLOCK that moves less than it was asked, or nothing, lets epoll
+    report more, or room."""
+    source, sink = pair(lab, ring_size=32)
+    for stream in (source, sink):
+        stream.host.write_file("/tmp/edges.py", EDGES)
+    reader = sink.host.start(f"exec python3 /tmp/edges.py {sink.device} in")
+    writer = start_io(source.host, source.opened("w"), "write1=1000", "await=/tmp/more,60000",
+                      "write1=500", "await=/tmp/end,60000", "close")
+    sink.host.wait_until("test -e /tmp/first", 20)
+    source.host.run("touch /tmp/more")
+    result = reader.wait(30)
+    assert result.stdout.strip() == "1500", result
+    source.host.run("touch /tmp/end")
+    # The reader has everything, but went before the end
+    assert errnos(steps(writer.wait(10)))[:4] == [None] * 4
+
+    reader = sink.host.start(f"exec 3< {sink.device}; until [ -e /tmp/go ]; do sleep 0.05; done;"
+                             " wc -c <&3")
+    writer = source.host.start(f"exec python3 /tmp/edges.py {source.device} out")
+    source.host.wait_until("test -e /tmp/first", 20)
+    with silence(lab, sink.host):
+        sink.host.run("touch /tmp/go")
+        source.host.wait_until("test -e /tmp/second", 20, "room was reported")
+    result = writer.wait(30)
+    assert result.code == 0, result
+    assert reader.wait(20).stdout.strip() == result.stdout.strip(), result
+    sink.host.run("rm /tmp/edges.py /tmp/first /tmp/second /tmp/go")
+    source.host.run("rm /tmp/edges.py /tmp/first /tmp/second /tmp/more /tmp/end")
 
 
 def test_zero_bytes(lab: Lab) -> None:

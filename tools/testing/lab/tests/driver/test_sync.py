@@ -154,10 +154,16 @@ import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 out = os.open("{source.device}", os.O_WRONLY)
 r, w = os.pipe()
+small = ctypes.create_string_buffer(b"b" * 300, 300)
+piece = (ctypes.c_size_t * 2)(ctypes.addressof(small), 300)
 for tail in (4096, 300):
     os.write(w, b"a" * 100)
     assert libc.write(w, ctypes.c_void_p(8), 4096) == -1, "the bad address was good"
-    os.write(w, b"b" * tail)
+    if tail == 4096:
+        os.write(w, b"b" * tail)
+    else:
+        # It does not go into the empty buffer, but behind it
+        assert libc.vmsplice(w, ctypes.byref(piece), 1, 0) == tail
     left = 100 + tail
     while left:
         left -= os.splice(r, out, left)
