@@ -303,14 +303,20 @@ static unsigned int tbstream_sender_hear_present(struct tbstream_sender *sender,
 			}
 			return TBSTREAM_TELL;
 		}
-		if (session->state == TBSTREAM_OUT_ENDED && session->closed &&
-		    (report->flags & TBSTREAM_RX_STOPPED) && report->rx_bytes == sent)
-			/* It had everything before its reader left */
+		if (session->state == TBSTREAM_OUT_ENDED &&
+		    (report->flags & TBSTREAM_RX_STOPPED) && report->rx_bytes == sent) {
+			/*
+			 * It had everything before its reader left. In a new pair of
+			 * tunnels it waits for a CLOSE once more.
+			 */
+			if (!session->closed)
+				tbstream_sender_close(sender, false);
 			tbstream_sender_resolve(sender, 0);
-		else
+		} else {
 			tbstream_sender_abort(sender,
 					      report->flags & TBSTREAM_RX_STOPPED ?
 					      -EPIPE : -EIO);
+		}
 		return TBSTREAM_TELL | TBSTREAM_WAKE;
 	}
 
@@ -346,8 +352,12 @@ unsigned int tbstream_sender_hear(struct tbstream_sender *sender,
 	sender->joined = true;
 
 	if (ahead > 0) {
-		/* It has seen the end of our session, in one way or the other */
-		if (session) {
+		/*
+		 * It has seen the end of our session, in one way or the other. A session
+		 * that has writers and no bytes has no end to be seen: it was numbered
+		 * anew there, and goes on under that number.
+		 */
+		if (session && (session->bytes || session->state != TBSTREAM_OUT_OPEN)) {
 			bool complete = ahead == 1 &&
 					session->state == TBSTREAM_OUT_ENDED &&
 					(report->flags & TBSTREAM_RX_COMPLETE);

@@ -190,6 +190,43 @@ static void ready_for_an_earlier_session_does_not_count(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tbstream_sender_state(&ends->sender, session), 1);
 }
 
+static void a_writer_of_nothing_goes_on_under_the_number_that_the_peer_expects(struct kunit *test)
+{
+	struct ends *ends = test->priv;
+	struct tbstream_outgoing *session = open_writer(test);
+
+	/* The channel is replaced under an empty session, whose number the peer has left */
+	hear(test, FIRST, 0, TBSTREAM_RX_READY);
+	tbstream_sender_part(&ends->sender);
+	hear(test, FIRST + 3, 0, TBSTREAM_RX_READY);
+	KUNIT_EXPECT_EQ(test, session->state, TBSTREAM_OUT_OPEN);
+	KUNIT_EXPECT_EQ(test, session->number, FIRST + 3);
+	KUNIT_EXPECT_EQ(test, tbstream_sender_state(&ends->sender, session), 1);
+}
+
+static void a_writer_of_bytes_that_the_peer_has_left_behind_gets_an_error(struct kunit *test)
+{
+	struct ends *ends = test->priv;
+	struct tbstream_outgoing *session = sent(test, 2);
+
+	tbstream_sender_part(&ends->sender);
+	hear(test, FIRST + 3, 0, TBSTREAM_RX_READY);
+	expect_failed(test, session, -EIO);
+}
+
+static void all_arrived_before_its_reader_left_and_the_channel_was_replaced(struct kunit *test)
+{
+	struct ends *ends = test->priv;
+	struct tbstream_outgoing *session = ended(test, 2);
+
+	tbstream_sender_part(&ends->sender);
+	KUNIT_EXPECT_EQ(test, hear(test, FIRST, 2, TBSTREAM_RX_STOPPED),
+			TBSTREAM_TELL | TBSTREAM_WAKE);
+	expect_complete(test, session);
+	/* The receiver waits for the end of this session in the new channel */
+	expect_close(test, FIRST, 2, false);
+}
+
 static void ready_is_taken_back(struct kunit *test)
 {
 	struct ends *ends = test->priv;
@@ -1245,6 +1282,9 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(nothing_is_sent_before_the_peer_is_ready),
 	KUNIT_CASE(a_receiver_that_has_not_joined_says_nothing),
 	KUNIT_CASE(ready_for_an_earlier_session_does_not_count),
+	KUNIT_CASE(a_writer_of_nothing_goes_on_under_the_number_that_the_peer_expects),
+	KUNIT_CASE(a_writer_of_bytes_that_the_peer_has_left_behind_gets_an_error),
+	KUNIT_CASE(all_arrived_before_its_reader_left_and_the_channel_was_replaced),
 	KUNIT_CASE(ready_is_taken_back),
 	KUNIT_CASE(frames_and_bytes_are_counted),
 	KUNIT_CASE(last_writer_sends_close),

@@ -169,8 +169,9 @@ inline sender_resolve(complete)
 	/* Who believes that all has arrived is right */
 	assert(!complete || (left[s_id] && taken[s_id] == written[s_id] &&
 			     (ended[s_id] || stopped[s_id] || written[s_id] == 0)));
-	/* Nothing fails by itself */
+	/* Nothing fails by itself, and nothing of which not a byte was written */
 	assert(complete || faults < FAULTS);
+	assert(complete || s_state != OPEN || s_bytes > 0);
 	s_number++;
 	s_ready = false;
 	answers = 0;
@@ -235,8 +236,12 @@ inline sender_hear_present(joins)
 			/* A reader who has had enough is not the reason of an error */
 			assert(!(m.flags & STOPPED) || !spoilt[s_id]);
 			if
-			:: s_state == ENDED && s_closed && (m.flags & STOPPED) &&
-			   m.bytes == s_bytes -> sender_resolve(true)
+			:: s_state == ENDED && (m.flags & STOPPED) && m.bytes == s_bytes ->
+				if
+				:: !s_closed -> sender_close(false)
+				:: else
+				fi;
+				sender_resolve(true)
 			:: else -> sender_abort()
 			fi;
 			tell(A)
@@ -265,7 +270,7 @@ inline sender_hear()
 		if
 		:: is_ahead(m.session, s_number) ->
 			if
-			:: s_state != NONE ->
+			:: s_state == ENDED || (s_state == OPEN && s_bytes > 0) ->
 				complete_now = (m.session == ((s_number + 1) & 255) &&
 						s_state == ENDED &&
 						(m.flags & COMPLETE) != 0);
