@@ -367,6 +367,7 @@ static void tbstream_control_hear(struct tbstream *stream,
 	trace_tbstream_control(stream, "hear", message);
 	control->asked = 0;
 	control->heard_at = jiffies;
+	control->heard_gen = READ_ONCE(stream->peer->xd->remote_property_block_gen);
 	control->doubted = false;
 	if (!tunnel)
 		return;
@@ -455,7 +456,6 @@ static bool tbstream_control_wants(struct tbstream *stream)
 static unsigned long tbstream_control_serve(struct tbstream *stream)
 {
 	struct tbstream_control *control = &stream->control;
-	u32 news = control->link.news;
 	struct tbstream_tunnel *tunnel;
 	bool ask;
 
@@ -465,7 +465,7 @@ static unsigned long tbstream_control_serve(struct tbstream *stream)
 	ask = tbstream_control_wants(stream);
 
 	/* News are said at once, then again and again, more and more rarely */
-	if (control->link.news != news) {
+	if (tbstream_link_note(&control->link)) {
 		control->pause = 0;
 		control->due = jiffies;
 	}
@@ -551,6 +551,12 @@ static void tbstream_control_pulse(struct work_struct *work)
 		if (stream->peer != peer || !stream->tunnel ||
 		    !stream->tunnel->control)
 			continue;
+		/* Another driver has taken over there, which knows nothing of our sessions */
+		if (tbstream_control_silent(stream) && !tbstream_control_version(stream)) {
+			tbstream_tunnel_end(stream->tunnel,
+					    stream->tunnel->plain.files ? -EIO : 0);
+			continue;
+		}
 		goes_on = true;
 		if (control->doubted ||
 		    time_before(jiffies, control->heard_at + TBSTREAM_PULSE_TIME))
@@ -653,9 +659,14 @@ u32 tbstream_control_version(struct tbstream *stream)
 {
 	lockdep_assert_held(&tbstream_lock);
 
-	/* Who has said something knows how to, whatever its properties seem to say */
-	return stream->control.link.heard ? TBSTREAM_CONTROL_VERSION :
-	       tbstream_props_control(stream->peer);
+	/*
+	 * A peer that has sent a message knows them, even if its properties are from before
+	 * that. Properties that were read later count: another driver may have taken over.
+	 */
+	if (stream->control.link.heard &&
+	    stream->control.heard_gen == READ_ONCE(stream->peer->xd->remote_property_block_gen))
+		return TBSTREAM_CONTROL_VERSION;
+	return tbstream_props_control(stream->peer);
 }
 
 /**

@@ -31,7 +31,8 @@ static const uuid_t tbstream_control_uuid = TBSTREAM_CONTROL_UUID;
 void tbstream_link_init(struct tbstream_link *link, u32 epoch, u32 seq)
 {
 	*link = (struct tbstream_link) {
-		.epoch = epoch, .seq = seq, .news = seq, .acked = seq,
+		.epoch = epoch, .seq = seq, .news = seq, .noted = seq,
+		.acked = seq,
 	};
 }
 
@@ -54,6 +55,21 @@ void tbstream_link_tunnel(struct tbstream_link *link, u32 tunnel)
 void tbstream_link_tell(struct tbstream_link *link)
 {
 	link->news = link->seq + 1;
+}
+
+/**
+ * tbstream_link_note() - Is there news since the last call?
+ * @link: Link
+ *
+ * Return: true if so: the news is to be sent at once, not when a question about older
+ * news is due.
+ */
+bool tbstream_link_note(struct tbstream_link *link)
+{
+	bool fresh = link->news != link->noted;
+
+	link->noted = link->news;
+	return fresh;
 }
 
 /**

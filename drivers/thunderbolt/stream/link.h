@@ -49,6 +49,7 @@ struct tbstream_message {
  * @epoch: Ours. Constant
  * @seq: Number of the latest message sent
  * @news: Number of the first message that has our latest news
+ * @noted: @news when tbstream_link_note() was called last
  * @acked: Number of our latest message that the peer has heard
  * @tunnel: Our tunnel, or 0
  * @joined: Peer's tunnel that ours is joined with, or was before that went, or 0
@@ -62,6 +63,7 @@ struct tbstream_link {
 	u32 epoch;
 	u32 seq;
 	u32 news;
+	u32 noted;
 	u32 acked;
 	u32 tunnel;
 	u32 joined;
@@ -109,6 +111,7 @@ unsigned long tbstream_burst_rest(struct tbstream_burst *burst, unsigned int lim
 void tbstream_link_init(struct tbstream_link *link, u32 epoch, u32 seq);
 void tbstream_link_tunnel(struct tbstream_link *link, u32 tunnel);
 void tbstream_link_tell(struct tbstream_link *link);
+bool tbstream_link_note(struct tbstream_link *link);
 bool tbstream_link_unheard(const struct tbstream_link *link);
 bool tbstream_link_joined(const struct tbstream_link *link);
 enum tbstream_heard tbstream_link_hear(struct tbstream_link *link,

@@ -207,6 +207,7 @@ struct tbstream_peer {
  * @pause: Time between the last two questions, in jiffies. P: tbstream_lock
  * @asked: Questions since the last message came. P: tbstream_lock
  * @heard_at: jiffies at that time, or when the tunnel came up. P: tbstream_lock
+ * @heard_gen: Generation of the peer's properties at that time. P: tbstream_lock
  * @doubted: The last message is so old that the peer has to say something. P:
  *	tbstream_lock
  * @overdue: Everything has left, and the peer still has not got more. P: tbstream_lock
@@ -228,6 +229,7 @@ struct tbstream_control {
 	unsigned long pause;
 	unsigned int asked;
 	unsigned long heard_at;
+	u32 heard_gen;
 	bool doubted;
 	bool overdue;
 	u64 overdue_bytes;

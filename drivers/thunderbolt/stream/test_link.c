@@ -208,6 +208,23 @@ static void message_numbers_wrap_around(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hear_ack(&link, U32_MAX, 0), TBSTREAM_HEARD_STALE);
 }
 
+static void news_is_sent_at_once_however_long_ago_it_was_made(struct kunit *test)
+{
+	struct tbstream_link link;
+
+	tbstream_link_init(&link, OUR_EPOCH, OUR_SEQ);
+	KUNIT_EXPECT_FALSE(test, tbstream_link_note(&link));
+	/* A tunnel comes up before the work that sends looks at the link */
+	tbstream_link_tunnel(&link, OUR_TUNNEL);
+	KUNIT_EXPECT_TRUE(test, tbstream_link_note(&link));
+	KUNIT_EXPECT_FALSE(test, tbstream_link_note(&link));
+	/* The message with it was sent and is repeated, and now there is something else */
+	stamp(&link, true);
+	KUNIT_EXPECT_FALSE(test, tbstream_link_note(&link));
+	tbstream_link_tunnel(&link, 0);
+	KUNIT_EXPECT_TRUE(test, tbstream_link_note(&link));
+}
+
 static void news_is_unheard_until_a_message_with_it_is_acknowledged(struct kunit *test)
 {
 	struct tbstream_link link;
@@ -516,6 +533,7 @@ static struct kunit_case link_cases[] = {
 	KUNIT_CASE(a_late_message_that_asks_is_answered),
 	KUNIT_CASE(a_new_epoch_begins_with_any_number),
 	KUNIT_CASE(message_numbers_wrap_around),
+	KUNIT_CASE(news_is_sent_at_once_however_long_ago_it_was_made),
 	KUNIT_CASE(news_is_unheard_until_a_message_with_it_is_acknowledged),
 	KUNIT_CASE(each_tunnel_is_news),
 	KUNIT_CASE(what_was_never_sent_cannot_be_acknowledged),
