@@ -83,8 +83,29 @@ static void tbstream_advertise_set(struct tb_service *svc,
 	tb_property_free_dir(dir);
 }
 
+/* Publish @dir, which is consumed, for @peer. Returns true if that is a change */
+static bool tbstream_advertise_replace(struct tbstream_peer *peer,
+				       struct tb_property_dir *dir)
+{
+	struct tb_service *svc = peer->svc;
+	bool same;
+
+	/* Only this driver replaces the directory, and the caller holds tbstream_lock */
+	mutex_lock(&svc->lock);
+	same = tbstream_props_same(svc->local_properties, dir);
+	mutex_unlock(&svc->lock);
+	if (same)
+		tb_property_free_dir(dir);
+	else
+		tbstream_advertise_set(svc, dir);
+	return !same;
+}
+
 /**
- * tbstream_advertise() - Tell every peer about the streams as they are now
+ * tbstream_advertise() - Tell the peers about the streams as they are now
+ *
+ * A peer is notified if something has changed for it, and once more by the next call,
+ * in case it read its properties while they changed.
  *
  * Context: Process context, without tbstream_lock. One call at a time.
  */
@@ -95,13 +116,16 @@ void tbstream_advertise(void)
 	guard(mutex)(&tbstream_lock);
 	list_for_each_entry(peer, &tbstream_peers, list) {
 		struct tb_property_dir *dir = tbstream_advertise_build(peer);
+		bool changed;
 
 		if (!dir) {
 			tbstream_advertise_later();
 			return;
 		}
-		tbstream_advertise_set(peer->svc, dir);
-		tb_service_properties_changed(peer->svc);
+		changed = tbstream_advertise_replace(peer, dir);
+		if (changed || peer->advertised)
+			tb_service_properties_changed(peer->svc);
+		peer->advertised = changed;
 	}
 }
 

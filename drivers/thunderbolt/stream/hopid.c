@@ -132,8 +132,8 @@ tbstream_hopid_exact(struct tbstream *stream, enum tbstream_dir which, int id)
 	hopid = tbstream_hopid_alloc(stream->peer->xd, which == TBSTREAM_IN, id,
 				     true);
 	if (!IS_ERR(hopid) && id == TBSTREAM_HOPID_MIN)
-		pr_notice("%s/%s: took HopID %d, which thunderbolt_net needs on this cable\n",
-			  stream->service, stream->name, id);
+		pr_notice_ratelimited("%s/%s: took HopID %d, which thunderbolt_net needs on this cable\n",
+				      stream->service, stream->name, id);
 	return hopid;
 }
 
@@ -193,55 +193,6 @@ static void tbstream_hopid_set(struct tbstream *stream, enum tbstream_dir which,
 }
 
 /**
- * tbstream_hopid_request() - The user wants another HopID
- * @stream: Stream that is not open
- * @which: Direction
- * @requested: TBSTREAM_HOPID_* or a HopID
- *
- * Without a peer the request is only noted, and applied when the peer appears.
- *
- * Context: tbstream_lock held, may sleep.
- *
- * Return: 0; -EBUSY if the HopID is taken; -ERANGE if the link does not have it;
- * -ENOMEM. Nothing is changed on error.
- */
-int tbstream_hopid_request(struct tbstream *stream, enum tbstream_dir which,
-			   int requested)
-{
-	struct tbstream_direction *dir = &stream->dir[which];
-	struct tbstream_hopid *hopid = NULL;
-	struct tbstream_advert advert;
-	int mirrored = 0;
-
-	lockdep_assert_held(&tbstream_lock);
-
-	if (!stream->peer)
-		goto out;
-
-	if (requested == TBSTREAM_HOPID_AUTOMATIC) {
-		if (tbstream_props_lookup(stream->peer, stream->name, &advert))
-			mirrored = tbstream_hopid_mirrored(&advert, which);
-		if (mirrored && mirrored == tbstream_hopid_value(dir->hopid))
-			hopid = tbstream_hopid_get(dir->hopid);
-		else if (mirrored)
-			hopid = tbstream_hopid_exact(stream, which, mirrored);
-		if (IS_ERR_OR_NULL(hopid))
-			hopid = tbstream_hopid_lowest(stream, which);
-	} else if (requested > 0) {
-		if (requested == tbstream_hopid_value(dir->hopid))
-			hopid = tbstream_hopid_get(dir->hopid);
-		else
-			hopid = tbstream_hopid_exact(stream, which, requested);
-	}
-	if (IS_ERR(hopid))
-		return PTR_ERR(hopid);
-out:
-	tbstream_hopid_set(stream, which, hopid);
-	dir->requested = requested;
-	return 0;
-}
-
-/**
  * tbstream_hopids_release() - The stream leaves its peer
  * @stream: Stream
  *
@@ -284,24 +235,59 @@ static int tbstream_hopid_wanted(struct tbstream *stream, enum tbstream_dir whic
 	}
 }
 
-/* Another stream of ours chose @id by itself: it can choose again */
-static bool tbstream_hopid_evict(struct tbstream *stream, enum tbstream_dir which,
-				 int id)
+/* What the peer's properties say that this direction of @stream should have, or 0 */
+static int tbstream_hopid_wanted_now(struct tbstream *stream, enum tbstream_dir which)
+{
+	struct tbstream_advert advert;
+	bool found = tbstream_props_lookup(stream->peer, stream->name, &advert);
+
+	return tbstream_hopid_wanted(stream, which, found ? &advert : NULL);
+}
+
+/*
+ * Take @id from the stream that has it, if that stream can have another one. A HopID
+ * that a user wrote stays. A stream that wants @id itself gives it to a user's choice
+ * only: two streams for which the peer names the same HopID would take it from each
+ * other for ever.
+ *
+ * Return: the stream that has lost it, or NULL.
+ */
+static struct tbstream *tbstream_hopid_evict(struct tbstream *stream,
+					     enum tbstream_dir which, int id,
+					     bool manual)
 {
 	struct tbstream *other;
+
+	lockdep_assert_held(&tbstream_lock);
 
 	list_for_each_entry(other, &tbstream_streams, list) {
 		struct tbstream_direction *dir = &other->dir[which];
 
 		if (other == stream || other->peer != stream->peer ||
-		    tbstream_hopid_value(dir->hopid) != id ||
-		    dir->requested != TBSTREAM_HOPID_AUTOMATIC ||
-		    !tbstream_hopids_may_move(other))
+		    tbstream_hopid_value(dir->hopid) != id)
 			continue;
+		if (dir->requested > 0 || !tbstream_hopids_may_move(other) ||
+		    (!manual && tbstream_hopid_wanted_now(other, which) == id))
+			return NULL;
 		tbstream_hopid_set(other, which, NULL);
-		return true;
+		return other;
 	}
-	return false;
+	return NULL;
+}
+
+/* HopID @id for @stream, from another stream if need be; @evicted is that one or NULL */
+static struct tbstream_hopid *
+tbstream_hopid_obtain(struct tbstream *stream, enum tbstream_dir which, int id,
+		      bool manual, struct tbstream **evicted)
+{
+	struct tbstream_hopid *hopid;
+
+	*evicted = NULL;
+	hopid = tbstream_hopid_exact(stream, which, id);
+	if (PTR_ERR_OR_ZERO(hopid) != -EBUSY)
+		return hopid;
+	*evicted = tbstream_hopid_evict(stream, which, id, manual);
+	return *evicted ? tbstream_hopid_exact(stream, which, id) : hopid;
 }
 
 static bool tbstream_hopid_settle(struct tbstream *stream, enum tbstream_dir which,
@@ -310,23 +296,22 @@ static bool tbstream_hopid_settle(struct tbstream *stream, enum tbstream_dir whi
 	struct tbstream_direction *dir = &stream->dir[which];
 	int wanted = tbstream_hopid_wanted(stream, which, advert);
 	struct tbstream_hopid *hopid;
+	struct tbstream *evicted;
 
 	if (!wanted || wanted == tbstream_hopid_value(dir->hopid))
 		return false;
 
-	hopid = tbstream_hopid_exact(stream, which, wanted);
-	if (PTR_ERR_OR_ZERO(hopid) == -EBUSY &&
-	    tbstream_hopid_evict(stream, which, wanted))
-		hopid = tbstream_hopid_exact(stream, which, wanted);
+	hopid = tbstream_hopid_obtain(stream, which, wanted, dir->requested > 0,
+				      &evicted);
 	if (IS_ERR(hopid)) {
-		/* Tried every second while the peer wants it; said once */
+		/* Tried every second while the peer wants it; logged once */
 		if (dir->refused != wanted)
-			pr_notice("%s/%s: cannot take %s HopID %d: error %ld\n",
-				  stream->service, stream->name,
-				  which == TBSTREAM_IN ? "in" : "out", wanted,
-				  PTR_ERR(hopid));
+			pr_notice_ratelimited("%s/%s: cannot take %s HopID %d: error %ld\n",
+					      stream->service, stream->name,
+					      which == TBSTREAM_IN ? "in" : "out",
+					      wanted, PTR_ERR(hopid));
 		dir->refused = wanted;
-		return false;
+		return evicted;
 	}
 	dir->refused = 0;
 	tbstream_hopid_set(stream, which, hopid);
@@ -343,14 +328,114 @@ static bool tbstream_hopid_fill(struct tbstream *stream, enum tbstream_dir which
 	hopid = tbstream_hopid_lowest(stream, which);
 	if (IS_ERR(hopid)) {
 		if (dir->refused != TBSTREAM_HOPID_AUTOMATIC)
-			pr_notice("%s/%s: no %s HopID left on this cable\n",
-				  stream->service, stream->name,
-				  which == TBSTREAM_IN ? "in" : "out");
+			pr_notice_ratelimited("%s/%s: no %s HopID left on this cable\n",
+					      stream->service, stream->name,
+					      which == TBSTREAM_IN ? "in" : "out");
 		dir->refused = TBSTREAM_HOPID_AUTOMATIC;
 		return false;
 	}
 	tbstream_hopid_set(stream, which, hopid);
 	return true;
+}
+
+/* Settle those directions of a peer's streams that a user has chosen, or the others */
+static bool tbstream_hopids_settle_pass(struct tbstream_peer *peer, bool manual)
+{
+	struct tbstream_advert advert;
+	struct tbstream *stream;
+	bool changed = false;
+	int which;
+
+	list_for_each_entry(stream, &tbstream_streams, list) {
+		bool found;
+
+		if (stream->peer != peer || !tbstream_hopids_may_move(stream))
+			continue;
+		found = tbstream_props_lookup(peer, stream->name, &advert);
+		for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++) {
+			if ((stream->dir[which].requested > 0) != manual)
+				continue;
+			changed |= tbstream_hopid_settle(stream, which,
+							 found ? &advert : NULL);
+		}
+	}
+	return changed;
+}
+
+/*
+ * Without a peer nobody owns a HopID yet. Two streams that will meet on the same cable
+ * cannot both have what their users write, so the second write fails here as it would
+ * with the peer.
+ */
+static bool tbstream_hopid_promised(const struct tbstream *stream,
+				    enum tbstream_dir which, int id)
+{
+	const struct tbstream *other;
+
+	list_for_each_entry(other, &tbstream_streams, list) {
+		if (other != stream && !other->peer && !other->dead &&
+		    other->dir[which].requested == id &&
+		    !strcmp(other->service, stream->service))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * tbstream_hopid_request() - The user wants another HopID
+ * @stream: Stream that is not open
+ * @which: Direction
+ * @requested: TBSTREAM_HOPID_* or a HopID
+ *
+ * A number is taken from a stream that is closed and whose own number no user wrote.
+ * Without a peer the request is only noted, and applied when the peer appears.
+ *
+ * Context: tbstream_lock held, may sleep.
+ *
+ * Return: 0; -EBUSY if the HopID is taken; -ERANGE if the link does not have it;
+ * -ENOMEM. Nothing is changed on error.
+ */
+int tbstream_hopid_request(struct tbstream *stream, enum tbstream_dir which,
+			   int requested)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	struct tbstream_hopid *hopid = NULL;
+	struct tbstream *evicted = NULL;
+	struct tbstream_advert advert;
+	int mirrored = 0;
+
+	lockdep_assert_held(&tbstream_lock);
+
+	if (!stream->peer) {
+		if (requested > 0 && tbstream_hopid_promised(stream, which, requested))
+			return -EBUSY;
+		goto out;
+	}
+
+	if (requested == TBSTREAM_HOPID_AUTOMATIC) {
+		if (tbstream_props_lookup(stream->peer, stream->name, &advert))
+			mirrored = tbstream_hopid_mirrored(&advert, which);
+		if (mirrored && mirrored == tbstream_hopid_value(dir->hopid))
+			hopid = tbstream_hopid_get(dir->hopid);
+		else if (mirrored)
+			hopid = tbstream_hopid_exact(stream, which, mirrored);
+		if (IS_ERR_OR_NULL(hopid))
+			hopid = tbstream_hopid_lowest(stream, which);
+	} else if (requested > 0) {
+		if (requested == tbstream_hopid_value(dir->hopid))
+			hopid = tbstream_hopid_get(dir->hopid);
+		else
+			hopid = tbstream_hopid_obtain(stream, which, requested, true,
+						      &evicted);
+	}
+	if (evicted)
+		tbstream_hopid_fill(evicted, which);
+	if (IS_ERR(hopid))
+		return PTR_ERR(hopid);
+out:
+	tbstream_hopid_set(stream, which, hopid);
+	dir->requested = requested;
+	return 0;
 }
 
 /**
@@ -366,24 +451,15 @@ static bool tbstream_hopid_fill(struct tbstream *stream, enum tbstream_dir which
  */
 bool tbstream_hopids_settle(struct tbstream_peer *peer)
 {
-	struct tbstream_advert advert;
 	struct tbstream *stream;
-	bool changed = false;
+	bool changed;
 	int which;
 
 	lockdep_assert_held(&tbstream_lock);
 
-	/* First what is determined, then what may be anything */
-	list_for_each_entry(stream, &tbstream_streams, list) {
-		bool found;
-
-		if (stream->peer != peer || !tbstream_hopids_may_move(stream))
-			continue;
-		found = tbstream_props_lookup(peer, stream->name, &advert);
-		for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++)
-			changed |= tbstream_hopid_settle(stream, which,
-							 found ? &advert : NULL);
-	}
+	/* What a user wrote, then what the peer determines, then what may be anything */
+	changed = tbstream_hopids_settle_pass(peer, true);
+	changed |= tbstream_hopids_settle_pass(peer, false);
 	list_for_each_entry(stream, &tbstream_streams, list) {
 		if (stream->peer != peer || !tbstream_hopids_may_move(stream))
 			continue;
@@ -415,6 +491,22 @@ struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream)
 		.automatic = (in->requested < 0 ? TBSTREAM_AUTOMATIC_IN : 0) |
 			     (out->requested < 0 ? TBSTREAM_AUTOMATIC_OUT : 0),
 	};
+}
+
+/**
+ * tbstream_hopids_follow() - Can the peer change this stream's HopIDs?
+ * @stream: Attached stream
+ *
+ * Context: tbstream_lock held.
+ *
+ * Return: true if the choice in a direction was left to the driver.
+ */
+bool tbstream_hopids_follow(const struct tbstream *stream)
+{
+	lockdep_assert_held(&tbstream_lock);
+
+	return stream->dir[TBSTREAM_IN].requested < 0 ||
+	       stream->dir[TBSTREAM_OUT].requested < 0;
 }
 
 /**
@@ -483,6 +575,7 @@ int tbstream_hopids_agree(struct tbstream *stream, unsigned long since)
 {
 	struct tbstream_peer *peer = stream->peer;
 	int in, out, their_in = 0, their_out = 0;
+	bool in_differs, out_differs, follows;
 	struct tbstream_advert advert;
 
 	lockdep_assert_held(&tbstream_lock);
@@ -496,12 +589,19 @@ int tbstream_hopids_agree(struct tbstream *stream, unsigned long since)
 
 	if (tbstream_hopids_too_early(stream, their_in, their_out, since))
 		return -EAGAIN;
-	if ((!in || !their_out || in == their_out) &&
-	    (!out || !their_in || out == their_in))
+	in_differs = in && their_out && in != their_out;
+	out_differs = out && their_in && out != their_in;
+	if (!in_differs && !out_differs)
 		return 0;
 	tbstream_peer_look(peer);
+	/* A side that left the choice to its driver follows, and has to be given the time */
+	follows = (!in_differs || stream->dir[TBSTREAM_IN].requested < 0 ||
+		   advert.automatic & TBSTREAM_AUTOMATIC_OUT) &&
+		  (!out_differs || stream->dir[TBSTREAM_OUT].requested < 0 ||
+		   advert.automatic & TBSTREAM_AUTOMATIC_IN);
 	if (time_before(jiffies, peer->seen_since + TBSTREAM_STABLE_TIME) ||
-	    time_before(jiffies, since + TBSTREAM_STABLE_TIME))
+	    time_before(jiffies, since + (follows ? TBSTREAM_SILENT_TIME :
+						    TBSTREAM_STABLE_TIME)))
 		return -EAGAIN;
 
 	dev_err_ratelimited(&stream->dev,

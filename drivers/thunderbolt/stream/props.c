@@ -63,6 +63,52 @@ struct tb_property_dir *tbstream_props_build(const struct tbstream_advert *ad,
 	return dir;
 }
 
+static bool tbstream_props_same_value(const struct tb_property *a,
+				      const struct tb_property *b)
+{
+	if (a->type != b->type || strcmp(a->key, b->key))
+		return false;
+
+	switch (a->type) {
+	case TB_PROPERTY_TYPE_DIRECTORY:
+		return tbstream_props_same(a->value.dir, b->value.dir);
+	case TB_PROPERTY_TYPE_DATA:
+		return a->length == b->length &&
+		       !memcmp(a->value.data, b->value.data, a->length * sizeof(u32));
+	case TB_PROPERTY_TYPE_TEXT:
+		return !strcmp(a->value.text, b->value.text);
+	case TB_PROPERTY_TYPE_VALUE:
+		return a->value.immediate == b->value.immediate;
+	default:
+		return false;
+	}
+}
+
+/**
+ * tbstream_props_same() - Compare two directories
+ * @a: Directory that we have made, or NULL
+ * @b: Another one
+ *
+ * Return: true if they have the same UUID and the same entries in the same order.
+ */
+bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b)
+{
+	struct tb_property *p = NULL, *q = NULL;
+
+	if (!a || !b || !a->uuid || !b->uuid)
+		return a == b;
+	if (!uuid_equal(a->uuid, b->uuid))
+		return false;
+	for (;;) {
+		p = tb_property_get_next(a, p);
+		q = tb_property_get_next(b, q);
+		if (!p || !q)
+			return p == q;
+		if (!tbstream_props_same_value(p, q))
+			return false;
+	}
+}
+
 static u32 tbstream_props_value(struct tb_property_dir *dir, const char *key)
 {
 	struct tb_property *p = tb_property_find(dir, key, TB_PROPERTY_TYPE_VALUE);

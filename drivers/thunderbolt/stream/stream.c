@@ -20,6 +20,11 @@
 /* How often to look at what the peer advertises, while anybody waits for it */
 #define TBSTREAM_WATCH_TIME	HZ
 /*
+ * How often to compare the generation of the peer's properties while HopIDs may follow
+ * them. The timer does not wake a processor that idles.
+ */
+#define TBSTREAM_FOLLOW_TIME	(3 * HZ)
+/*
  * A peer that reads our properties in several packets while they change gets a
  * torn block under the new generation, and keeps it, because it takes a block with
  * the same generation for what it has. So changes are collected for a moment, kept
@@ -218,6 +223,44 @@ static bool tbstream_watch_wanted(struct tbstream_peer *peer)
 	return false;
 }
 
+/* Has a stream a HopID that follows the peer's, now or when its device is closed? */
+static bool tbstream_follow_wanted(struct tbstream_peer *peer)
+{
+	struct tbstream *stream;
+
+	list_for_each_entry(stream, &tbstream_streams, list) {
+		if (stream->peer == peer && tbstream_hopids_follow(stream))
+			return true;
+	}
+	return false;
+}
+
+static void tbstream_follow_work(struct work_struct *work)
+{
+	struct tbstream_peer *peer =
+		container_of(work, struct tbstream_peer, follow.work);
+
+	guard(mutex)(&tbstream_lock);
+	if (peer->gone || !tbstream_follow_wanted(peer))
+		return;
+	/* The watch comes back to this work when nothing is left to wait for */
+	if (READ_ONCE(peer->xd->remote_property_block_gen) != peer->seen_gen)
+		mod_delayed_work(tbstream_wq, &peer->watch, 0);
+	else
+		queue_delayed_work(tbstream_wq, &peer->follow, TBSTREAM_FOLLOW_TIME);
+}
+
+/* Do the properties show that an open stream leads nowhere? */
+static bool tbstream_watch_mismatch(struct tbstream *stream)
+{
+	struct tbstream_tunnel *tunnel = stream->tunnel;
+
+	/* Joined ends have proved that they fit; properties may be older than that */
+	if (!tunnel || (tunnel->control && tbstream_link_joined(&stream->control.link)))
+		return false;
+	return tbstream_hopids_agree(stream, stream->peer->seen_since) == -EPROTO;
+}
+
 static void tbstream_watch_work(struct work_struct *work)
 {
 	struct tbstream_peer *peer =
@@ -234,13 +277,14 @@ static void tbstream_watch_work(struct work_struct *work)
 		if (stream->peer != peer)
 			continue;
 		/* Opened before the peer's HopIDs were known, and they do not match */
-		if (stream->tunnel &&
-		    tbstream_hopids_agree(stream, peer->seen_since) == -EPROTO)
+		if (tbstream_watch_mismatch(stream))
 			tbstream_tunnel_end(stream->tunnel, -EPROTO);
 		wake_up_all(&stream->wait);
 	}
 	if (tbstream_watch_wanted(peer))
 		queue_delayed_work(tbstream_wq, &peer->watch, TBSTREAM_WATCH_TIME);
+	else if (tbstream_follow_wanted(peer))
+		queue_delayed_work(tbstream_wq, &peer->follow, TBSTREAM_FOLLOW_TIME);
 }
 
 /**
@@ -332,6 +376,7 @@ static int tbstream_probe(struct tb_service *svc)
 	kref_init(&peer->kref);
 	INIT_LIST_HEAD(&peer->tunnels);
 	INIT_DELAYED_WORK(&peer->watch, tbstream_watch_work);
+	INIT_DEFERRABLE_WORK(&peer->follow, tbstream_follow_work);
 	INIT_DELAYED_WORK(&peer->resume, tbstream_resume_work);
 	peer->svc = svc;
 	peer->xd = tb_xdomain_get(xd);
@@ -374,6 +419,7 @@ static void tbstream_remove(struct tb_service *svc)
 
 	/* At most for path work that runs, as tbstream_tunnel_quiesce() */
 	cancel_delayed_work_sync(&peer->watch);
+	cancel_delayed_work_sync(&peer->follow);
 	cancel_delayed_work_sync(&peer->resume);
 	tbstream_control_del_peer(peer);
 	tbstream_tunnels_remove(peer);

@@ -158,10 +158,14 @@ struct tbstream_advert {
  * @tunnels: Tunnels that have, or will have, rings. P: tbstream_lock
  * @gone: remove() has begun: attach nothing. P: tbstream_lock
  * @suspended: Between suspend and the restart after resume. P: tbstream_lock
- * @watch: Looks at what the peer advertises while somebody waits for that
+ * @watch: Looks at what the peer advertises while a file or a stream waits for that
+ * @follow: Starts @watch when the peer's properties have changed, while a stream of ours
+ *	may follow them
  * @resume: Restarts tunnels after the machine slept
  * @seen_gen: Generation of the peer's properties that was looked at last
  * @seen_since: jiffies since when @seen_gen has not changed
+ * @advertised: The peer was notified of a change, and is notified of it once more. P:
+ *	tbstream_lock
  * @endpoints: Its streams' &struct tbstream_control. P: tbstream_control_lock
  * @control_list: In the list of peers that may send control messages. P:
  *	tbstream_control_lock
@@ -181,9 +185,11 @@ struct tbstream_peer {
 	bool gone;
 	bool suspended;
 	struct delayed_work watch;
+	struct delayed_work follow;
 	struct delayed_work resume;
 	u32 seen_gen;
 	unsigned long seen_since;
+	bool advertised;
 	struct list_head endpoints;
 	struct list_head control_list;
 	struct tbstream_message stranger;
@@ -638,6 +644,7 @@ void tbstream_hopids_release(struct tbstream *stream);
 struct tbstream_hopid *tbstream_hopid_get(struct tbstream_hopid *hopid);
 void tbstream_hopid_put(struct tbstream_hopid *hopid);
 bool tbstream_hopids_settle(struct tbstream_peer *peer);
+bool tbstream_hopids_follow(const struct tbstream *stream);
 bool tbstream_hopids_final(struct tbstream *stream);
 struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream);
 int tbstream_hopids_agree(struct tbstream *stream, unsigned long since);
@@ -737,6 +744,7 @@ struct tb_property_dir *tbstream_props_service_dir(void);
 struct tb_property_dir *tbstream_props_build(const struct tbstream_advert *ad,
 					     const uuid_t *uuid,
 					     const uuid_t *peer);
+bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b);
 bool tbstream_props_find(struct tb_property_dir *root, const char *service_key,
 			 const char *name, const uuid_t *self,
 			 struct tbstream_advert *advert);

@@ -151,27 +151,48 @@ static void expect_hopids(struct kunit *test, const struct tbstream *stream, int
 	KUNIT_EXPECT_EQ_MSG(test, out_of(stream), out, "out of '%s'", stream->name);
 }
 
-/* The peer says about its stream @name what is its in and its out, and nothing else */
-static void peer_says(struct kunit *test, const char *name, u32 in, u32 out, u32 automatic)
+/* What the peer says about a stream: what is its in and its out */
+struct saying {
+	const char *name;
+	u32 in;
+	u32 out;
+	u32 automatic;
+};
+
+/* The peer says all this about its streams, and nothing else */
+static void peer_says_all(struct kunit *test, const struct saying *sayings, size_t count)
 {
-	const struct tbstream_advert advert = {
-		.in_hopid = in, .out_hopid = out, .automatic = automatic,
-	};
 	struct tb_property_dir *root, *service, *dir;
 	struct world *world = test->priv;
+	size_t i;
 
 	root = tb_property_create_dir(NULL);
 	KUNIT_ASSERT_NOT_NULL(test, root);
 	service = tbstream_props_service_dir();
 	KUNIT_ASSERT_NOT_NULL(test, service);
-	dir = tbstream_props_build(&advert, &higher_uuid, world->xd.local_uuid);
-	KUNIT_ASSERT_NOT_NULL(test, dir);
-	KUNIT_ASSERT_EQ(test, tb_property_add_dir(service, name, dir), 0);
+	for (i = 0; i < count; i++) {
+		const struct tbstream_advert advert = {
+			.in_hopid = sayings[i].in,
+			.out_hopid = sayings[i].out,
+			.automatic = sayings[i].automatic,
+		};
+
+		dir = tbstream_props_build(&advert, &higher_uuid, world->xd.local_uuid);
+		KUNIT_ASSERT_NOT_NULL(test, dir);
+		KUNIT_ASSERT_EQ(test, tb_property_add_dir(service, sayings[i].name, dir), 0);
+	}
 	KUNIT_ASSERT_EQ(test, tb_property_add_dir(root, TBSTREAM_SERVICE_KEY, service), 0);
 
 	tb_property_free_dir(world->xd.remote_properties);
 	world->xd.remote_properties = root;
 	world->xd.remote_property_block_gen++;
+}
+
+static void peer_says(struct kunit *test, const char *name, u32 in, u32 out, u32 automatic)
+{
+	const struct saying saying = { name, in, out, automatic };
+
+	peer_says_all(test, &saying, 1);
 }
 
 #define BOTH_AUTOMATIC	(TBSTREAM_AUTOMATIC_IN | TBSTREAM_AUTOMATIC_OUT)
@@ -482,6 +503,128 @@ static void stream_in_use_keeps_what_it_has(struct kunit *test)
 	expect_hopids(test, &world->b, 9, 0);
 }
 
+static void one_hopid_for_two_streams_is_given_once_and_stays(struct kunit *test)
+{
+	static const struct saying sayings[] = { { "a", 9, 9 }, { "b", 9, 9 } };
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, -1), 0);
+	peer_says_all(test, sayings, ARRAY_SIZE(sayings));
+	settle(world);
+	expect_hopids(test, &world->a, 9, 9);
+	expect_hopids(test, &world->b, 10, 0);
+	/* Neither takes it from the other again, so there is nothing new to advertise */
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	KUNIT_EXPECT_FALSE(test, settle(world));
+	expect_hopids(test, &world->a, 9, 9);
+}
+
+static void adopted_hopids_that_the_peer_swaps_are_swapped(struct kunit *test)
+{
+	static const struct saying before[] = { { "a", 10, 12 }, { "b", 11, 13 } };
+	static const struct saying after[] = { { "a", 11, 13 }, { "b", 10, 12 } };
+	struct world *world = test->priv;
+
+	peer_says_all(test, before, ARRAY_SIZE(before));
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 12, 10);
+	expect_hopids(test, &world->b, 13, 11);
+	peer_says_all(test, after, ARRAY_SIZE(after));
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	expect_hopids(test, &world->a, 13, 11);
+	expect_hopids(test, &world->b, 12, 10);
+	KUNIT_EXPECT_FALSE(test, settle(world));
+}
+
+/* The user's number is had in every order of the write, the peer and the adoption */
+static void manual_takes_what_no_user_chose_in_any_order(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	/* The peer is there first, and the stream before has adopted the number */
+	peer_says(test, "a", 0, 12, 0);
+	KUNIT_EXPECT_TRUE(test, settle(world));
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 12), 0);
+	settle(world);
+	expect_hopids(test, &world->a, 0, 0);
+	expect_hopids(test, &world->b, 12, 0);
+
+	/* The number is written first */
+	release(&world->a);
+	release(&world->b);
+	world->b.peer = NULL;
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 12), 0);
+	world->b.peer = &world->peer;
+	settle(world);
+	expect_hopids(test, &world->a, 0, 0);
+	expect_hopids(test, &world->b, 12, 0);
+}
+
+static void automatic_chooses_again_when_a_user_writes_its_number(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 9), 0);
+	expect_hopids(test, &world->a, 10, 0);
+	expect_hopids(test, &world->b, 9, 0);
+}
+
+static void manual_of_two_users_is_busy_in_any_order(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 12), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 12), -EBUSY);
+
+	/* Without the peer it is the same */
+	release(&world->a);
+	world->a.peer = NULL;
+	world->b.peer = NULL;
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 12), -EBUSY);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_OUT, 12), 0);
+	/* It may be another host's */
+	strscpy(world->b.service, "1-1.0");
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 12), 0);
+	world->a.peer = &world->peer;
+	world->b.peer = &world->peer;
+}
+
+static void ends_of_which_one_follows_get_the_time_to(struct kunit *test)
+{
+	struct world *world = test->priv;
+
+	/* The peer's driver chose, ours did not: the peer has to move, which takes seconds */
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 12), 0);
+	peer_says(test, "a", 0, 10, TBSTREAM_AUTOMATIC_OUT);
+	agree(&world->a, 0);
+	world->peer.seen_since = jiffies - MINUTE;
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 5 * HZ), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, agree(&world->a, MINUTE), -EPROTO);
+	/* Two users' choices will not change by themselves */
+	peer_says(test, "a", 0, 10, 0);
+	agree(&world->a, 0);
+	world->peer.seen_since = jiffies - MINUTE;
+	KUNIT_EXPECT_EQ(test, agree(&world->a, 5 * HZ), -EPROTO);
+}
+
+static void only_the_users_own_choice_follows_nobody(struct kunit *test)
+{
+	struct world *world = test->priv;
+	bool follows;
+
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_IN, 12), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->a, TBSTREAM_OUT, -1), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_IN, 13), 0);
+	KUNIT_EXPECT_EQ(test, request(&world->b, TBSTREAM_OUT, 0), 0);
+	mutex_lock(&tbstream_lock);
+	follows = tbstream_hopids_follow(&world->a);
+	KUNIT_EXPECT_FALSE(test, tbstream_hopids_follow(&world->b));
+	mutex_unlock(&tbstream_lock);
+	KUNIT_EXPECT_TRUE(test, follows);
+}
+
 static void peer_is_told_which_hopids_may_change(struct kunit *test)
 {
 	struct world *world = test->priv;
@@ -604,6 +747,13 @@ static struct kunit_case hopid_cases[] = {
 	KUNIT_CASE(automatic_gives_way_to_a_stream_that_must_have_it),
 	KUNIT_CASE(manual_gives_way_to_nobody),
 	KUNIT_CASE(stream_in_use_keeps_what_it_has),
+	KUNIT_CASE(one_hopid_for_two_streams_is_given_once_and_stays),
+	KUNIT_CASE(adopted_hopids_that_the_peer_swaps_are_swapped),
+	KUNIT_CASE(manual_takes_what_no_user_chose_in_any_order),
+	KUNIT_CASE(automatic_chooses_again_when_a_user_writes_its_number),
+	KUNIT_CASE(manual_of_two_users_is_busy_in_any_order),
+	KUNIT_CASE(ends_of_which_one_follows_get_the_time_to),
+	KUNIT_CASE(only_the_users_own_choice_follows_nobody),
 	KUNIT_CASE(peer_is_told_which_hopids_may_change),
 	KUNIT_CASE(ends_that_mirror_each_other_agree),
 	KUNIT_CASE(automatic_choice_gives_a_silent_peer_time_to_say_its_own),

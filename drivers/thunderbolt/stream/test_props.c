@@ -165,6 +165,39 @@ static void stream_says_its_hopids_and_whom_it_is_for(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, peer->value.data, &our_uuid, sizeof(our_uuid));
 }
 
+static void directories_differ_if_anything_in_them_does(struct kunit *test)
+{
+	struct tbstream_advert other = example;
+	struct tb_property_dir *left, *right;
+
+	other.out_hopid++;
+	left = owned(test, new_dir(test, &service_uuid));
+	right = owned(test, new_dir(test, &service_uuid));
+	KUNIT_EXPECT_TRUE(test, tbstream_props_same(left, right));
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(NULL, right));
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(left, NULL));
+
+	add_stream(test, left, "backup", &example, &our_uuid);
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(left, right));
+	add_stream(test, right, "backup", &example, &our_uuid);
+	KUNIT_EXPECT_TRUE(test, tbstream_props_same(left, right));
+
+	/* A name, a HopID, a host */
+	add_stream(test, left, "one", &example, &our_uuid);
+	add_stream(test, right, "two", &example, &our_uuid);
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(left, right));
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(
+		owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid)),
+		owned(test, tbstream_props_build(&other, &stream_uuid, &our_uuid))));
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(
+		owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid)),
+		owned(test, tbstream_props_build(&example, &stream_uuid, &stream_uuid))));
+	/* A stream that was removed and made anew is another one */
+	KUNIT_EXPECT_FALSE(test, tbstream_props_same(
+		owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid)),
+		owned(test, tbstream_props_build(&example, &our_uuid, &our_uuid))));
+}
+
 static void stream_survives_the_way_over_the_cable(struct kunit *test)
 {
 	struct tb_property_dir *root, *service;
@@ -242,6 +275,7 @@ static void copy_of_the_service_says_the_same(struct kunit *test)
 static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(service_says_which_protocol_it_speaks),
 	KUNIT_CASE(stream_says_its_hopids_and_whom_it_is_for),
+	KUNIT_CASE(directories_differ_if_anything_in_them_does),
 	KUNIT_CASE(stream_survives_the_way_over_the_cable),
 	KUNIT_CASE(stream_takes_as_many_dwords_as_are_counted_for_it),
 	KUNIT_CASE(as_many_streams_as_are_allowed_fit_into_a_block),

@@ -124,6 +124,59 @@ def test_automatic_yields_to_manual(lab: Lab) -> None:
     assert here.hopids() == (18, 19), here.hopids()
 
 
+def test_closed_automatic_end_follows_a_change(lab: Lab) -> None:
+    """A number written on one end is followed by the other, though only the first is opened."""
+    alpha, beta = prepare(lab)
+    here = Stream(alpha, "follow").set(in_hopid=-1, out_hopid=-1)
+    there = Stream(beta, "follow").set(in_hopid=10, out_hopid=10)
+    wait_mirrored(here, there)
+    check_transfer(here, there, 5000)
+    adopted = Stream(alpha, "adopted")
+    made = Stream(beta, "adopted").set(in_hopid=11, out_hopid=11)
+    wait_mirrored(adopted, made)
+    there.set(in_hopid=12, out_hopid=12)
+    made.set(in_hopid=13, out_hopid=13)
+    # Opening waits for the other end, and does not fail while that can still follow.
+    openers = [start_io(beta, stream.opened("w"), "write=1000") for stream in (there, made)]
+    wait_mirrored(here, there, 20)
+    wait_mirrored(adopted, made, 20)
+    for stream, opener in zip((here, adopted), openers):
+        good(io(alpha, stream.opened("r"), "read=1000"))
+        good(steps(opener.wait(20)))
+
+
+def test_swapped_hopids_are_followed(lab: Lab) -> None:
+    """Two streams that have adopted their HopIDs follow when the peer swaps them."""
+    alpha, beta = prepare(lab)
+    made = [Stream(beta, f"swap{n}").set(in_hopid=10 + n, out_hopid=12 + n) for n in range(2)]
+    adopted = [Stream(alpha, f"swap{n}") for n in range(2)]
+    for here, there in zip(adopted, made):
+        wait_mirrored(here, there)
+    made[0].set(in_hopid=0, out_hopid=0)
+    made[1].set(in_hopid=10, out_hopid=12)
+    made[0].set(in_hopid=11, out_hopid=13)
+    for here, there in zip(adopted, made):
+        wait_mirrored(here, there, 20)
+        check_transfer(here, there, 5000)
+
+
+def test_written_number_is_taken_from_a_driver_s_choice(lab: Lab) -> None:
+    """What a user writes is EBUSY if a user wrote it for another stream, in any order."""
+    alpha, beta = prepare(lab)
+    chosen = Stream(alpha, "chosen")
+    wait_automatic(chosen, 9)
+    written = Stream(alpha, "written").set(in_hopid=9, out_hopid=9)
+    assert written.hopids() == (9, 9) and 9 not in chosen.hopids(), chosen.hopids()
+    third = Stream(alpha, "third")
+    assert third.try_set("in_hopid", 9) == "EBUSY"
+    assert third.hopids() == (0, 0)
+    # Nothing is there yet that these could be tried on.
+    absent = [Stream(beta, f"none{n}", "0-7.0") for n in range(2)]
+    absent[0].set(in_hopid=9)
+    assert absent[1].try_set("in_hopid", 9) == "EBUSY"
+    absent[1].set(in_hopid=10, out_hopid=9)
+
+
 def test_mismatch_is_an_error(lab: Lab) -> None:
     """Open fails with EPROTO when both users' HopIDs do not fit; never silence."""
     alpha, beta = prepare(lab)
