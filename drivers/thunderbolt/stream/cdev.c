@@ -573,7 +573,7 @@ union tbstream_target {
 	u32 done;
 };
 
-/* 1 if it has come so far, -EIO if it never will, else -EAGAIN */
+/* 1 if it has come so far, -EIO or -ETIMEDOUT if it never will, else -EAGAIN */
 static int tbstream_confirm_state(struct tbstream_file *file,
 				  union tbstream_target target)
 {
@@ -596,7 +596,11 @@ static int tbstream_confirm_state(struct tbstream_file *file,
 		state = (s32)(target.done - tx->queue.done) <= 0 ? 1 : -EAGAIN;
 	spin_unlock(&tx->lock);
 	/* A plain peer's frames leave, or are lost, until the rings stop */
-	return state == -EAGAIN && over && tunnel->control ? -EIO : state;
+	if (state == -EAGAIN && over && tunnel->control)
+		state = -EIO;
+	/* Lost with a peer that does not answer any more */
+	return state == -EIO && over && READ_ONCE(tunnel->error) == -ETIMEDOUT ?
+	       -ETIMEDOUT : state;
 }
 
 static union tbstream_target tbstream_confirm_target(struct tbstream_file *file)

@@ -369,6 +369,8 @@ static void tbstream_control_hear(struct tbstream *stream,
 	control->heard_at = jiffies;
 	control->heard_gen = READ_ONCE(stream->peer->xd->remote_property_block_gen);
 	control->doubted = false;
+	control->paused = !message->tunnel &&
+			  (message->report.flags & TBSTREAM_MSG_PAUSED);
 	if (!tunnel)
 		return;
 	if (!tunnel->control) {
@@ -452,6 +454,21 @@ static bool tbstream_control_wants(struct tbstream *stream)
 	       control->asked < TBSTREAM_ASK_ENOUGH;
 }
 
+/*
+ * Has the peer answered nothing for the time of "linger"? Its machine may have crashed,
+ * which no message announces. A reader that is slow answers, and a machine that sleeps has
+ * said so before.
+ */
+static bool tbstream_control_timed_out(struct tbstream *stream)
+{
+	const u32 linger = READ_ONCE(stream->params.linger);
+	struct tbstream_control *control = &stream->control;
+
+	return linger && tbstream_control_silent(stream) && control->link.tunnel &&
+	       stream->tunnel->plain.files && !control->paused &&
+	       time_after_eq(jiffies, control->heard_at + msecs_to_jiffies(linger));
+}
+
 /* Hear and say what there is. Returns when to look again, in jiffies, 0 for never. */
 static unsigned long tbstream_control_serve(struct tbstream *stream)
 {
@@ -460,7 +477,12 @@ static unsigned long tbstream_control_serve(struct tbstream *stream)
 	bool ask;
 
 	tbstream_control_hear_pending(stream);
-	/* What was heard may have ended it */
+	if (tbstream_control_timed_out(stream)) {
+		pr_notice_ratelimited("%s: the peer has answered nothing for %u ms, giving up\n",
+				      dev_name(&stream->dev), stream->params.linger);
+		tbstream_tunnel_end(stream->tunnel, -ETIMEDOUT);
+	}
+	/* Either may have ended it */
 	tunnel = stream->tunnel;
 	ask = tbstream_control_wants(stream);
 
@@ -803,6 +825,7 @@ void tbstream_control_attach(struct tbstream *stream)
 	/* What another cable or an earlier life of the peer has said is void */
 	tbstream_link_init(&control->link, get_random_u32(), get_random_u32());
 	control->rx_session = 0;
+	control->paused = false;
 	control->pause = 0;
 	control->due = jiffies;
 	control->asked = 0;

@@ -216,6 +216,8 @@ struct tbstream_peer {
  * @heard_gen: Generation of the peer's properties at that time. P: tbstream_lock
  * @doubted: The last message is so old that the peer has to say something. P:
  *	tbstream_lock
+ * @paused: The last message said that its sender sleeps, or that its tunnel is being
+ *	replaced. P: tbstream_lock
  * @overdue: Everything has left, and the peer still has not got more. P: tbstream_lock
  * @overdue_bytes: What it had then. P: tbstream_lock
  * @overdue_since: jiffies at that time. P: tbstream_lock
@@ -237,6 +239,7 @@ struct tbstream_control {
 	unsigned long heard_at;
 	u32 heard_gen;
 	bool doubted;
+	bool paused;
 	bool overdue;
 	u64 overdue_bytes;
 	unsigned long overdue_since;

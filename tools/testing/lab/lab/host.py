@@ -282,6 +282,28 @@ class Host:
         self.processes.clear()
         self.slept = False
 
+    def crash(self, timeout: float = 30) -> None:
+        """Let the kernel panic: it says no more to anyone, and its memory stays as it is.
+        The caller expects that in the log, and comes back by Lab.reset()."""
+        trigger = f"crash-{self.name}"
+        self.start(f"until [ -e /lab/{trigger} ]; do sleep 0.05; done;"
+                   " echo 1 > /proc/sys/kernel/sysrq; exec echo c > /proc/sysrq-trigger")
+        deadline = Deadline(timeout)
+        (self._share / trigger).touch()
+        while "Kernel panic" not in self.console.text():
+            if deadline.expired:
+                raise LabFailure(f"{self.name}: no panic within {deadline.seconds:.0f} s")
+            time.sleep(0.05)
+        (self._share / trigger).unlink()
+
+    def reset(self, timeout: float = 90) -> None:
+        """Restart the kernel as by a button. No driver of the lab is loaded then; see
+        Lab.reset()."""
+        self.machine.reset()
+        self.machine.wait_ready(timeout)
+        self.processes.clear()
+        self.slept = False
+
     def dmesg(self) -> str:
         """Kernel messages since boot, from the serial console."""
         return self.console.text()

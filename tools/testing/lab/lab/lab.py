@@ -248,6 +248,11 @@ class Lab:
         host.reboot()
         self._load([host])
 
+    def reset(self, host: Host) -> None:
+        """The same by the reset button, for a host that does not run any more."""
+        host.reset()
+        self._load([host])
+
     # Between tests ----------------------------------------------------
 
     def health_check(self) -> None:
