@@ -54,6 +54,9 @@ demo: ## Two virtual hosts and a cable: backups over /dev/tbstreamX (as root)
 lab: ## Two virtual hosts and a cable: a root shell on each, to play with (as root)
 	@$(RUN) $(LAB)/tblab shell
 
+quick: ## Tests for after each change: no root, no lab, under a minute; T="PART..." for some
+	+@$(RUN) scripts/quick $(T)
+
 check: ## Tests of every kind, in a quarter of an hour (as root); T="STAGE..." for some of them
 	+@$(RUN) scripts/check $(T)
 
@@ -65,7 +68,7 @@ check-tree: ## Lay the driver over kernel trees, build and check it there (as ro
 
 # If tests fail, the last line shall be the count of results. Without -q make would
 # add one of its own; what has a "+" is run all the same.
-ifneq ($(filter check check-all check-tree,$(MAKECMDGOALS)),)
+ifneq ($(filter quick check check-all check-tree,$(MAKECMDGOALS)),)
 MAKEFLAGS += -q
 endif
 
@@ -107,7 +110,7 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		-exec rm -f {} +
 	@rm -rf build/modules build/install build/deb build/tbstream build/usb4sim build/kunit \
 		build/linux-* build/tree-* build/debug-kernel build/selftests \
-		build/style build/check
+		build/style build/check build/quick
 
 distclean: ## Remove everything that is not source, the lab included (as root)
 distclean: clean
@@ -125,5 +128,5 @@ help: ## This list
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
-.PHONY: all modules tool install uninstall deb kernel demo lab check check-all check-tree setup \
+.PHONY: all modules tool install uninstall deb kernel demo lab quick check check-all check-tree setup \
 	usb4sim-check kunit style packages-check lab-check soak bench torture clean distclean help

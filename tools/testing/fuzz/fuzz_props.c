@@ -6,89 +6,14 @@
  * What is found is compared with what a simple search for the same finds.
  */
 
-#include <errno.h>
-
 #include "check.h"
 #include "input.h"
 #include "props_stream.h"
 
 #define DEPTH	4
 
-int tbstream_lock;
-
 static const uuid_t us = UUID_INIT(0x01020304, 0x0506, 0x4708, 0x89, 0x0a, 0x0b, 0x0c,
 				   0x0d, 0x0e, 0x0f, 0x10);
-
-/* --- What the core does ------------------------------------------------------- */
-
-struct tb_property_dir *tb_property_create_dir(const uuid_t *uuid)
-{
-	check(uuid, "a directory of ours has a UUID");
-	return calloc(1, sizeof(struct tb_property_dir));
-}
-
-void tb_property_free_dir(struct tb_property_dir *dir)
-{
-	struct tb_property *p, *next;
-
-	for (p = dir->first; p; p = next) {
-		next = p->next;
-		if (p->type == TB_PROPERTY_TYPE_DIRECTORY)
-			tb_property_free_dir(p->value.dir);
-		else if (p->type == TB_PROPERTY_TYPE_DATA ||
-			 p->type == TB_PROPERTY_TYPE_TEXT)
-			free(p->value.data);
-		free(p);
-	}
-	free(dir);
-}
-
-static struct tb_property *property_add(struct tb_property_dir *dir, const char *key,
-					enum tb_property_type type)
-{
-	struct tb_property **end = &dir->first;
-
-	while (*end)
-		end = &(*end)->next;
-	*end = calloc(1, sizeof(**end));
-	check(*end, "there is memory");
-	snprintf((*end)->key, sizeof((*end)->key), "%s", key);
-	(*end)->type = type;
-	return *end;
-}
-
-int tb_property_add_immediate(struct tb_property_dir *parent, const char *key, u32 value)
-{
-	property_add(parent, key, TB_PROPERTY_TYPE_VALUE)->value.immediate = value;
-	return 0;
-}
-
-int tb_property_add_data(struct tb_property_dir *parent, const char *key,
-			 const void *buf, size_t size)
-{
-	struct tb_property *p = property_add(parent, key, TB_PROPERTY_TYPE_DATA);
-
-	p->length = (size + 3) / 4;
-	/* To the byte, so that reading behind the end is noticed */
-	p->value.data = calloc(p->length, 4);
-	memcpy(p->value.data, buf, size);
-	return 0;
-}
-
-struct tb_property *tb_property_find(struct tb_property_dir *dir, const char *key,
-				     enum tb_property_type type)
-{
-	for (struct tb_property *p = dir->first; p; p = p->next)
-		if (p->type == type && !strcmp(p->key, key))
-			return p;
-	return NULL;
-}
-
-struct tb_property *tb_property_get_next(struct tb_property_dir *dir,
-					 struct tb_property *prev)
-{
-	return prev ? prev->next : dir->first;
-}
 
 /* --- Any directory --------------------------------------------------------------- */
 
@@ -110,13 +35,11 @@ static void any_key(struct input *input, char key[TB_PROPERTY_KEY_SIZE + 1])
 
 static struct tb_property_dir *any_dir(struct input *input, unsigned int depth)
 {
-	struct tb_property_dir *dir = calloc(1, sizeof(*dir));
+	struct tb_property_dir *dir = tb_property_create_dir(NULL);
 	unsigned int count = input_choose(input, 7);
 	char key[TB_PROPERTY_KEY_SIZE + 1];
-	struct tb_property *p;
 	u8 data[64];
 
-	check(dir, "there is memory");
 	while (count--) {
 		any_key(input, key);
 		switch (input_choose(input, depth ? 5 : 3)) {
@@ -132,13 +55,10 @@ static struct tb_property_dir *any_dir(struct input *input, unsigned int depth)
 			tb_property_add_data(dir, key, data, input_choose(input, 9) * 4);
 			break;
 		case 2:
-			p = property_add(dir, key, TB_PROPERTY_TYPE_TEXT);
-			p->length = 1;
-			p->value.text = calloc(1, 4);
+			tb_property_add_text(dir, key, "");
 			break;
 		default:
-			p = property_add(dir, key, TB_PROPERTY_TYPE_DIRECTORY);
-			p->value.dir = any_dir(input, depth - 1);
+			tb_property_add_dir(dir, key, any_dir(input, depth - 1));
 			break;
 		}
 	}
@@ -217,14 +137,11 @@ static void publish_check(struct input *input)
 	struct tbstream_advert advert = {}, ours = {
 		input_u32(input), input_u32(input), input_u32(input)
 	};
-	struct tb_property_dir *root = calloc(1, sizeof(*root));
-	struct tb_property *service, *stream;
+	struct tb_property_dir *root = tb_property_create_dir(NULL);
+	struct tb_property_dir *service = tbstream_props_service_dir();
 
-	check(root, "there is memory");
-	service = property_add(root, TBSTREAM_SERVICE_KEY, TB_PROPERTY_TYPE_DIRECTORY);
-	service->value.dir = tbstream_props_service_dir();
-	stream = property_add(service->value.dir, "one", TB_PROPERTY_TYPE_DIRECTORY);
-	stream->value.dir = tbstream_props_build(&ours, &us, &us);
+	tb_property_add_dir(root, TBSTREAM_SERVICE_KEY, service);
+	tb_property_add_dir(service, "one", tbstream_props_build(&ours, &us, &us));
 	check(tbstream_props_find(root, TBSTREAM_SERVICE_KEY, "one", &us, &advert),
 	      "a stream that is published is found");
 	check(!memcmp(&advert, &ours, sizeof(ours)), "what is published is read");

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What props.c needs of the driver's stream.h and of <linux/thunderbolt.h>, in user
- * space. It is included before props.c, which then finds stream.h included already.
+ * What props.c and its tests need of the driver's stream.h and of <linux/thunderbolt.h>,
+ * in user space. It is included before them, and they find stream.h included already.
  */
 
 #ifndef TBSTREAM_STREAM_H
 #define TBSTREAM_STREAM_H
 
+#include <linux/minmax.h>
 #include <linux/types.h>
 #include <linux/uuid.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct tb_property {
 };
 
 struct tb_property_dir {
+	uuid_t *uuid;
 	struct tb_property *first;
 };
 
@@ -51,6 +53,14 @@ int tb_property_add_immediate(struct tb_property_dir *parent, const char *key,
 			      u32 value);
 int tb_property_add_data(struct tb_property_dir *parent, const char *key,
 			 const void *buf, size_t size);
+int tb_property_add_text(struct tb_property_dir *parent, const char *key,
+			 const char *text);
+int tb_property_add_dir(struct tb_property_dir *parent, const char *key,
+			struct tb_property_dir *dir);
+struct tb_property_dir *tb_property_copy_dir(const struct tb_property_dir *dir);
+ssize_t tb_property_format_dir(const struct tb_property_dir *dir, u32 *block,
+			       size_t block_len);
+struct tb_property_dir *tb_property_parse_dir(const u32 *block, size_t block_len);
 
 struct tb_service {
 	const char *key;
@@ -73,12 +83,7 @@ struct tbstream_peer {
 	struct tb_xdomain *xd;
 };
 
-static inline u32 min(u32 a, u32 b)
-{
-	return a < b ? a : b;
-}
-
-/* One thread */
+/* Nothing, because there is one thread */
 extern int tbstream_lock;
 #define lockdep_assert_held(lock)	((void)(lock))
 #define guard(kind)			guard_##kind

@@ -6,6 +6,14 @@
 
 #include <stdlib.h>
 
+#define GFP_KERNEL	0
+
+static inline void *kzalloc(size_t size, int gfp)
+{
+	(void)gfp;
+	return calloc(1, size);
+}
+
 static inline void kfree(void *memory)
 {
 	free(memory);

@@ -4,6 +4,8 @@
 #ifndef FUZZ_LINUX_TYPES_H
 #define FUZZ_LINUX_TYPES_H
 
+#include <linux/compiler.h>
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +17,5 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int32_t s32;
 typedef int64_t s64;
-
-#define U64_MAX UINT64_MAX
 
 #endif /* FUZZ_LINUX_TYPES_H */
