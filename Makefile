@@ -103,6 +103,9 @@ bench: ## How fast, beside other drivers (as root); T="--help" for more
 torture: ## The complete fault matrix, long storms and a camera for minutes (as root); TBLAB_SEED=N for others
 	@$(RUN) TORTURE_SECONDS=$${TORTURE_SECONDS:-900} $(LAB)/tblab test --slow tests/faults tests/storm tests/driver/test_camera.py
 
+compile_commands.json: ## For clangd: how each file is compiled; the driver's, once it was built
+	@scripts/compile-commands
+
 clean: ## Remove what was built, but not the lab's Debian and its downloads
 	@find . \( -path ./.git -o -path ./build \) -prune -o -type f \
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
@@ -110,7 +113,7 @@ clean: ## Remove what was built, but not the lab's Debian and its downloads
 		-exec rm -f {} +
 	@rm -rf build/modules build/install build/deb build/tbstream build/usb4sim build/kunit \
 		build/linux-* build/tree-* build/debug-kernel build/selftests \
-		build/style build/check build/quick
+		build/style build/check build/quick compile_commands.json
 
 distclean: ## Remove everything that is not source, the lab included (as root)
 distclean: clean
@@ -123,10 +126,11 @@ distclean: clean
 help: ## This list
 	@echo "make [TARGET]   the first one is the default"
 	@echo
-	@awk -F ': ## ' '/^[a-z0-9-]+: ## / { printf "  %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': ## ' '/^[a-z0-9_.-]+: ## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "What needs root makes a Debian system in build/root and works inside it;"
 	@echo "on this machine itself only debootstrap is installed, if it is missing."
 
 .PHONY: all modules tool install uninstall deb kernel demo lab quick check check-all check-tree setup \
-	usb4sim-check kunit style packages-check lab-check soak bench torture clean distclean help
+	usb4sim-check kunit style packages-check lab-check soak bench torture \
+	compile_commands.json clean distclean help
