@@ -93,6 +93,7 @@ static inline void guard_mutex(int *lock)
 	(void)lock;
 }
 
+bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b);
 bool tbstream_props_find(struct tb_property_dir *root, const char *service_key,
 			 const char *name, const uuid_t *self,
 			 struct tbstream_advert *advert);
