@@ -243,18 +243,21 @@ def kept_busy(lab: Lab, stream: Stream, peer: Host, mode: str, busy: str, call: 
                      "await=/tmp/done,60000", "close")
     host.wait_until("test -e /tmp/busy", 10)
     other = start_io(host, "seed=8", stream.opened(f"{mode},nonblock"), f"edge={way},20000", call,
-                     f"edge={way},0", "touch=/tmp/refused", f"edge={way},20000", call, "close")
+                     f"edge={way},0", "touch=/tmp/refused", f"edge={way},20000",
+                     "touch=/tmp/reported", call, "close")
     host.wait_until("test -e /tmp/refused", 10)
     with silence(lab, peer):
         host.run("touch /tmp/go")
-        done = steps(other.wait(30))
+        host.wait_until("test -e /tmp/reported", 25)
+    # With the messages that confirm what was written, for close
+    done = steps(other.wait(30))
     assert done[2]["events"] == [way] and done[3]["errno"] == "EAGAIN", done
     assert done[4]["events"] == [], done
     assert done[6]["events"] == [way], f"nothing was reported: {done}"
     host.run("touch /tmp/done")
     assert good(steps(first.wait(20)))[2]["ret"] == 1000
-    host.run("rm /tmp/busy /tmp/go /tmp/refused /tmp/done")
-    return done[7]
+    host.run("rm /tmp/busy /tmp/go /tmp/refused /tmp/reported /tmp/done")
+    return done[8]
 
 
 def test_epoll_reports_what_another_call_kept_busy(lab: Lab) -> None:
