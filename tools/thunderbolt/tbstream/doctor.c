@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tbstream doctor: look at everything between a user and the other host, from the
  * driver to the permissions of a device, and say what to do.

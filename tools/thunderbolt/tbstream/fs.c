@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Files of the kernel, below a root directory that tests replace by one of their
  * own (TBSTREAM_ROOT in the environment). Paths are relative to it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tbstream: byte streams to another computer over USB4 and Thunderbolt, for the
  * person at the shell. This file takes the command line apart.

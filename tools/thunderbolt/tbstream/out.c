@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records as CSV (RFC 4180) or as JSON (RFC 8259), and colours for a terminal.
  */

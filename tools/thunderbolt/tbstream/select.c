@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which host and which stream is meant. One that fits is taken; if none does, or
  * more than one, the user is told what there is and nothing is done.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What there is: hosts from the Thunderbolt bus, streams from ConfigFS, and what
  * the class says about them when the driver is ours.

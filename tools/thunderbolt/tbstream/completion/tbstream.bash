@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Completion of tbstream(8) for bash
 

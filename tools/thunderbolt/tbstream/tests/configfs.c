@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * ConfigFS and the driver behind it, for tests: linked in place of mkdirat() and
  * unlinkat(). A stream's directory is made with its attributes and its class

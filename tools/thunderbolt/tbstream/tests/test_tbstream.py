@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 """Tests of tbstream on a made-up /sys; KTAP on standard output.
 
     TBSTREAM=/path/to/tbstream test_tbstream.py [PATTERN...]
