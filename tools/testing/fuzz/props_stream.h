@@ -101,7 +101,6 @@ bool tbstream_props_lookup(struct tbstream_peer *peer, const char *name,
 			   struct tbstream_advert *advert);
 bool tbstream_props_taken(struct tbstream_peer *peer, const char *except,
 			  bool in, u32 hopid);
-bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b);
 u32 tbstream_props_control(struct tbstream_peer *peer);
 struct tb_property_dir *tbstream_props_service_dir(void);
 struct tb_property_dir *tbstream_props_build(const struct tbstream_advert *ad,
