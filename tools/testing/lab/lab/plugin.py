@@ -154,8 +154,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         LabLock.for_session()
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Exit code 2 if a lab did not start, twice: that is no result of a test."""
     POOL.drop()
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(session.config, "workerinput") and \
+            _met(reporter.stats.get("error", []), INFRASTRUCTURE):
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 def _check(item: pytest.Item, lab: Lab) -> None:
@@ -192,7 +197,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]
         directory = POOL.lab.directory
         report.sections.append(("lab", f"logs: {directory.relative_to(directory.parents[2])}"))
         POOL.drop()
-    if call.excinfo and call.excinfo.errisinstance(InfrastructureError):
+    # During the call a simulator or a machine that ends may be the fault that a test is for
+    if call.when == "setup" and call.excinfo and call.excinfo.errisinstance(InfrastructureError):
         report.user_properties.append((INFRASTRUCTURE, item.name))
     return report
 
@@ -203,7 +209,7 @@ def _met(reports: list[pytest.TestReport], what: str) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: Any, nextitem: pytest.Item | None) -> bool:
-    """Run a test again, once, that met the core's double free, or a lab that does not work:
+    """Run a test again, once, that met the core's double free, or whose lab did not start:
     neither says anything about what was tested. It is told and counted in the end."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -251,7 +257,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 terminalreporter.write_line(f"{test}: run again, because the kernel's Thunderbolt"
                                             " core gave a request back twice")
             elif name == f"repeated for {INFRASTRUCTURE}":
-                terminalreporter.write_line(f"{test}: run again, because the lab did not work")
+                terminalreporter.write_line(f"{test}: run again, because the lab did not start")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
