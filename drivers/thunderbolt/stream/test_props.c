@@ -165,10 +165,18 @@ static void stream_says_its_hopids_and_whom_it_is_for(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, peer->value.data, &our_uuid, sizeof(our_uuid));
 }
 
+/* Is @dir what is made of this? */
+static bool same_as(struct kunit *test, struct tb_property_dir *dir,
+		    const struct tbstream_advert *advert, const uuid_t *uuid,
+		    const uuid_t *peer)
+{
+	return tbstream_props_same(dir, owned(test, tbstream_props_build(advert, uuid, peer)));
+}
+
 static void directories_differ_if_anything_in_them_does(struct kunit *test)
 {
 	struct tbstream_advert other = example;
-	struct tb_property_dir *left, *right;
+	struct tb_property_dir *left, *right, *stream;
 
 	other.out_hopid++;
 	left = owned(test, new_dir(test, &service_uuid));
@@ -186,16 +194,12 @@ static void directories_differ_if_anything_in_them_does(struct kunit *test)
 	add_stream(test, left, "one", &example, &our_uuid);
 	add_stream(test, right, "two", &example, &our_uuid);
 	KUNIT_EXPECT_FALSE(test, tbstream_props_same(left, right));
-	KUNIT_EXPECT_FALSE(test, tbstream_props_same(
-		owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid)),
-		owned(test, tbstream_props_build(&other, &stream_uuid, &our_uuid))));
-	KUNIT_EXPECT_FALSE(test, tbstream_props_same(
-		owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid)),
-		owned(test, tbstream_props_build(&example, &stream_uuid, &stream_uuid))));
+	stream = owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid));
+	KUNIT_EXPECT_TRUE(test, same_as(test, stream, &example, &stream_uuid, &our_uuid));
+	KUNIT_EXPECT_FALSE(test, same_as(test, stream, &other, &stream_uuid, &our_uuid));
+	KUNIT_EXPECT_FALSE(test, same_as(test, stream, &example, &stream_uuid, &stream_uuid));
 	/* A stream that was removed and made anew is another one */
-	KUNIT_EXPECT_FALSE(test, tbstream_props_same(
-		owned(test, tbstream_props_build(&example, &stream_uuid, &our_uuid)),
-		owned(test, tbstream_props_build(&example, &our_uuid, &our_uuid))));
+	KUNIT_EXPECT_FALSE(test, same_as(test, stream, &example, &our_uuid, &our_uuid));
 }
 
 static void stream_survives_the_way_over_the_cable(struct kunit *test)

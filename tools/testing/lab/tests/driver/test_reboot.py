@@ -65,7 +65,7 @@ def crash(lab: Lab, which: int) -> None:
     assert "mismatch" not in done[1], done
     lab.reset(goes)
     # With what prepare() has done there
-    delattr(lab, "prepared")
+    lab.forget(PREPARED)
     for stream in (away, home):
         stream[1 - which].remove()
     transfer(pair(lab))
