@@ -718,7 +718,7 @@ static void step(struct input *input)
 		break;
 	case 31:
 		what = input_byte(input);
-		if (calm && what >= 192 && host->link.tunnel && !hosts[0].ring_count &&
+		if (calm && what % 4 == 1 && host->link.tunnel && !hosts[0].ring_count &&
 		    !hosts[1].ring_count && !hosts[0].wire_count && !hosts[1].wire_count) {
 			/* Nothing is lost with this tunnel */
 			host_down(host, input);
