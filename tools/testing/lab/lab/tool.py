@@ -18,6 +18,12 @@ def build_tool(run_dir: Path) -> Path:
     return OUTPUT / "tbstream"
 
 
+def reload_udev(host: Host) -> None:
+    """Have udev read its rules again, as the installation does it, which says why so."""
+    host.put(paths.PROJECT / "scripts/installed", "/run/installed")
+    host.run("sh /run/installed --udev && rm /run/installed", timeout=60)
+
+
 def install_tool(host: Host, run_dir: Path) -> None:
     """What `make install` brings besides the module: the program, its manual, udev rules,
     units and the rest, in their places on a host, and known there."""
@@ -29,5 +35,6 @@ def install_tool(host: Host, run_dir: Path) -> None:
         subprocess.run(["tar", "-cf", str(archive), "-C", str(staged), "."], check=True)
     host.put(archive, "/run/tbstream.tar")
     host.run("tar -xf /run/tbstream.tar -C / --no-same-owner --keep-directory-symlink &&"
-             " rm /run/tbstream.tar && systemd-sysusers tbstream.conf && udevadm control --reload &&"
+             " rm /run/tbstream.tar && systemd-sysusers tbstream.conf &&"
              " { [ ! -d /run/systemd/system ] || systemctl daemon-reload; }", timeout=60)
+    reload_udev(host)

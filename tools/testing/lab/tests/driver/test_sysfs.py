@@ -5,6 +5,7 @@ import pytest
 
 from lab import Lab, Packets, paths
 from lab.faults import Fault
+from lab.tool import reload_udev
 from tests.support.streams import (CONTROL, OURS, Stream, check_transfer, good, io, nowhere, pair, prepare,
                            start_io, steps)
 
@@ -167,11 +168,12 @@ def test_names_by_udev(lab: Lab) -> None:
     rules = "/run/udev/rules.d/70-tbstream.rules"
     alpha.run("mkdir -p /run/udev/rules.d")
     alpha.put(paths.PROJECT / "tools/thunderbolt/tbstream/70-tbstream.rules", rules)
-    alpha.run("udevadm control --reload")
+    reload_udev(alpha)
     stream = Stream(alpha, "named")
     link = f"/dev/tbstream/by-name/{alpha.peer_uuid()}/named"
     alpha.wait_until(f"test -L {link}", 10, what=f"{link} is there")
     assert alpha.run(f"readlink -f {link}").stdout.strip() == stream.device
     stream.remove()
     alpha.wait_until(f"test ! -L {link}", 10, what=f"{link} is gone")
-    alpha.run(f"rm {rules} && udevadm control --reload")
+    alpha.run(f"rm {rules}")
+    reload_udev(alpha)
