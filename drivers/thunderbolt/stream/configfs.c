@@ -254,6 +254,11 @@ static struct config_group *tbstream_make_service(struct config_group *group,
 	if (!service)
 		return ERR_PTR(-ENOMEM);
 	config_group_init_type_name(service, name, &tbstream_service_type);
+	/* A UUID does not fit into the item, and this call does not fail without memory */
+	if (!config_item_name(&service->cg_item)) {
+		config_item_put(&service->cg_item);
+		return ERR_PTR(-ENOMEM);
+	}
 	return service;
 }
 

@@ -507,6 +507,9 @@ int tbstream_add(struct tbstream *stream)
 	if (list_count_nodes(&tbstream_streams) >= TBSTREAM_MAX_STREAMS) {
 		pr_err("no room for stream %s/%s: a host can advertise %u streams, remove another one first\n",
 		       stream->service, stream->name, TBSTREAM_MAX_STREAMS);
+		/* Its device is there already, and a task may sleep in open() */
+		stream->dead = true;
+		wake_up_all(&stream->wait);
 		return -ENOSPC;
 	}
 	list_add_tail(&stream->list, &tbstream_streams);
