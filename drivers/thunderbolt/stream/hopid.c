@@ -9,6 +9,11 @@
  *   unset           adopt                               adopt
  *   automatic       follow                              higher UUID follows
  *   manual          stays; a difference fails open()    stays
+ *
+ * A side that cannot have what it is to follow says so in its properties. Of two that
+ * were left the choice, the one that stays otherwise then follows itself, or, if that
+ * cannot be done either, takes its next higher HopID. It never goes down again, so this
+ * ends, with a HopID that both can have if there is one.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -137,26 +142,36 @@ tbstream_hopid_exact(struct tbstream *stream, enum tbstream_dir which, int id)
 	return hopid;
 }
 
-/* The lowest free HopID that the peer does not use for another stream */
+/* The lowest free HopID from @from on that the peer does not use for another stream */
 static struct tbstream_hopid *
-tbstream_hopid_lowest(struct tbstream *stream, enum tbstream_dir which)
+tbstream_hopid_lowest_from(struct tbstream *stream, enum tbstream_dir which, int from)
 {
 	struct tbstream_peer *peer = stream->peer;
 	const bool in = which == TBSTREAM_IN;
-	int from = TBSTREAM_HOPID_AUTO_MIN;
 	struct tbstream_hopid *hopid;
 
 	for (;;) {
 		hopid = tbstream_hopid_alloc(peer->xd, in, from, false);
-		if (IS_ERR(hopid))
-			break;
-		if (!tbstream_props_taken(peer, stream->name, in, hopid->id))
+		if (IS_ERR(hopid) ||
+		    !tbstream_props_taken(peer, stream->name, in, hopid->id))
 			return hopid;
 		from = hopid->id + 1;
 		tbstream_hopid_put(hopid);
 	}
+}
+
+/* The lowest free HopID, if possible one that the peer does not use for another stream */
+static struct tbstream_hopid *
+tbstream_hopid_lowest(struct tbstream *stream, enum tbstream_dir which)
+{
+	struct tbstream_hopid *hopid;
+
+	hopid = tbstream_hopid_lowest_from(stream, which, TBSTREAM_HOPID_AUTO_MIN);
+	if (!IS_ERR(hopid))
+		return hopid;
 	/* All are spoken for; the peer may still follow us */
-	return tbstream_hopid_alloc(peer->xd, in, TBSTREAM_HOPID_AUTO_MIN, false);
+	return tbstream_hopid_alloc(stream->peer->xd, which == TBSTREAM_IN,
+				    TBSTREAM_HOPID_AUTO_MIN, false);
 }
 
 /* What the peer wants us to use, or 0 */
@@ -167,6 +182,16 @@ static int tbstream_hopid_mirrored(const struct tbstream_advert *advert,
 
 	/* From a peer that is not trusted: nothing that is no HopID of ours */
 	return id >= TBSTREAM_HOPID_MIN && id <= INT_MAX ? id : 0;
+}
+
+/* The HopID of ours that the peer says it cannot take, or 0 */
+static int tbstream_hopid_refused(const struct tbstream_advert *advert,
+				  enum tbstream_dir which)
+{
+	/* Our in is its out */
+	return advert->automatic >> (which == TBSTREAM_IN ? TBSTREAM_REFUSED_OUT_SHIFT :
+							    TBSTREAM_REFUSED_IN_SHIFT) &
+	       TBSTREAM_REFUSED_MAX;
 }
 
 /* Shall our automatic choice follow the peer's? */
@@ -202,8 +227,12 @@ static void tbstream_hopid_set(struct tbstream *stream, enum tbstream_dir which,
  */
 void tbstream_hopids_release(struct tbstream *stream)
 {
-	tbstream_hopid_set(stream, TBSTREAM_IN, NULL);
-	tbstream_hopid_set(stream, TBSTREAM_OUT, NULL);
+	int which;
+
+	for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++) {
+		tbstream_hopid_set(stream, which, NULL);
+		stream->dir[which].declined = 0;
+	}
 }
 
 /* Only HopIDs that no file or session depends on may change by themselves */
@@ -223,11 +252,12 @@ static int tbstream_hopid_wanted(struct tbstream *stream, enum tbstream_dir whic
 	case TBSTREAM_HOPID_NONE:
 		return 0;
 	case TBSTREAM_HOPID_UNSET:
-		return mirrored;
 	case TBSTREAM_HOPID_AUTOMATIC:
-		if (!mirrored ||
-		    (dir->hopid && !tbstream_hopid_follows(stream->peer, advert,
-							   which)))
+		if (!mirrored)
+			return 0;
+		if (dir->hopid &&
+		    !tbstream_hopid_follows(stream->peer, advert, which) &&
+		    tbstream_hopid_refused(advert, which) != dir->hopid->id)
 			return 0;
 		return mirrored;
 	default:
@@ -290,30 +320,81 @@ tbstream_hopid_obtain(struct tbstream *stream, enum tbstream_dir which, int id,
 	return *evicted ? tbstream_hopid_exact(stream, which, id) : hopid;
 }
 
+/* Neither side can take what the other has: try the next one, see the top of this file */
+static bool tbstream_hopid_ascend(struct tbstream *stream, enum tbstream_dir which,
+				  const struct tbstream_advert *advert)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	int value = tbstream_hopid_value(dir->hopid);
+	struct tbstream_hopid *hopid;
+
+	if (!advert || !value || dir->requested >= 0 ||
+	    tbstream_hopid_refused(advert, which) != value ||
+	    (tbstream_hopid_mirrored(advert, which) &&
+	     tbstream_hopid_follows(stream->peer, advert, which)))
+		return false;
+	hopid = tbstream_hopid_lowest_from(stream, which, value + 1);
+	if (IS_ERR(hopid))
+		return false;
+	tbstream_hopid_set(stream, which, hopid);
+	return true;
+}
+
+/* Let the peer know that @id cannot be had, or 0. Returns true if that is news. */
+static bool tbstream_hopid_decline(struct tbstream_direction *dir, int id)
+{
+	bool changed = dir->declined != id;
+
+	dir->declined = id;
+	return changed;
+}
+
+/* What the peer wants cannot be had. Returns true if the peer has to know of that. */
+static bool tbstream_hopid_refuse(struct tbstream *stream, enum tbstream_dir which,
+				  const struct tbstream_advert *advert, int id, int error)
+{
+	struct tbstream_direction *dir = &stream->dir[which];
+	u32 moves = which == TBSTREAM_IN ? TBSTREAM_AUTOMATIC_OUT : TBSTREAM_AUTOMATIC_IN;
+
+	/* Tried every second while the peer wants it; logged once */
+	if (dir->refused != id)
+		pr_notice_ratelimited("%s/%s: cannot take %s HopID %d: error %d\n",
+				      stream->service, stream->name,
+				      which == TBSTREAM_IN ? "in" : "out", id, error);
+	dir->refused = id;
+	/* Only a peer whose driver chose can choose again */
+	if (error != -EBUSY || dir->requested >= 0 || !advert ||
+	    !(advert->automatic & moves) ||
+	    id > TBSTREAM_REFUSED_MAX)
+		id = 0;
+	return tbstream_hopid_decline(dir, id);
+}
+
 static bool tbstream_hopid_settle(struct tbstream *stream, enum tbstream_dir which,
 				  const struct tbstream_advert *advert)
 {
 	struct tbstream_direction *dir = &stream->dir[which];
 	int wanted = tbstream_hopid_wanted(stream, which, advert);
+	struct tbstream *evicted = NULL;
 	struct tbstream_hopid *hopid;
-	struct tbstream *evicted;
+	bool changed;
 
-	if (!wanted || wanted == tbstream_hopid_value(dir->hopid))
-		return false;
+	if (!wanted || wanted == tbstream_hopid_value(dir->hopid)) {
+		dir->refused = 0;
+		changed = tbstream_hopid_decline(dir, 0);
+		return tbstream_hopid_ascend(stream, which, advert) || changed;
+	}
 
 	hopid = tbstream_hopid_obtain(stream, which, wanted, dir->requested > 0,
 				      &evicted);
 	if (IS_ERR(hopid)) {
-		/* Tried every second while the peer wants it; logged once */
-		if (dir->refused != wanted)
-			pr_notice_ratelimited("%s/%s: cannot take %s HopID %d: error %ld\n",
-					      stream->service, stream->name,
-					      which == TBSTREAM_IN ? "in" : "out",
-					      wanted, PTR_ERR(hopid));
-		dir->refused = wanted;
-		return evicted;
+		changed = tbstream_hopid_refuse(stream, which, advert, wanted,
+						PTR_ERR(hopid));
+		changed |= tbstream_hopid_ascend(stream, which, advert);
+		return changed || evicted;
 	}
 	dir->refused = 0;
+	tbstream_hopid_decline(dir, 0);
 	tbstream_hopid_set(stream, which, hopid);
 	return true;
 }
@@ -327,13 +408,14 @@ static bool tbstream_hopid_fill(struct tbstream *stream, enum tbstream_dir which
 		return false;
 	hopid = tbstream_hopid_lowest(stream, which);
 	if (IS_ERR(hopid)) {
-		if (dir->refused != TBSTREAM_HOPID_AUTOMATIC)
+		if (!dir->exhausted)
 			pr_notice_ratelimited("%s/%s: no %s HopID left on this cable\n",
 					      stream->service, stream->name,
 					      which == TBSTREAM_IN ? "in" : "out");
-		dir->refused = TBSTREAM_HOPID_AUTOMATIC;
+		dir->exhausted = true;
 		return false;
 	}
+	dir->exhausted = false;
 	tbstream_hopid_set(stream, which, hopid);
 	return true;
 }
@@ -353,7 +435,9 @@ static bool tbstream_hopids_settle_pass(struct tbstream_peer *peer, bool manual)
 			continue;
 		found = tbstream_props_lookup(peer, stream->name, &advert);
 		for (which = TBSTREAM_IN; which <= TBSTREAM_OUT; which++) {
-			if ((stream->dir[which].requested > 0) != manual)
+			bool written = stream->dir[which].requested > 0;
+
+			if (written != manual)
 				continue;
 			changed |= tbstream_hopid_settle(stream, which,
 							 found ? &advert : NULL);
@@ -435,6 +519,9 @@ int tbstream_hopid_request(struct tbstream *stream, enum tbstream_dir which,
 out:
 	tbstream_hopid_set(stream, which, hopid);
 	dir->requested = requested;
+	dir->refused = 0;
+	dir->declined = 0;
+	dir->exhausted = false;
 	return 0;
 }
 
@@ -489,7 +576,9 @@ struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream)
 		.out_hopid = tbstream_hopid_value(out->hopid),
 		/* An adopted HopID is as good as automatic: it is not the user's */
 		.automatic = (in->requested < 0 ? TBSTREAM_AUTOMATIC_IN : 0) |
-			     (out->requested < 0 ? TBSTREAM_AUTOMATIC_OUT : 0),
+			     (out->requested < 0 ? TBSTREAM_AUTOMATIC_OUT : 0) |
+			     (u32)in->declined << TBSTREAM_REFUSED_IN_SHIFT |
+			     (u32)out->declined << TBSTREAM_REFUSED_OUT_SHIFT,
 	};
 }
 

@@ -44,6 +44,13 @@
 #define TBSTREAM_AUTOMATIC_IN		BIT(0)
 #define TBSTREAM_AUTOMATIC_OUT		BIT(1)
 /*
+ * In the same mask: the HopID that the other host's choice asks for and that cannot be
+ * had here, 0 for none, in bits 19:8 for our in and 31:20 for our out.
+ */
+#define TBSTREAM_REFUSED_IN_SHIFT	8
+#define TBSTREAM_REFUSED_OUT_SHIFT	20
+#define TBSTREAM_REFUSED_MAX		0xfff
+/*
  * In the service directory: highest version of control messages understood. Both
  * hosts use the lower one; a host without this key knows none.
  */

@@ -121,12 +121,18 @@ struct tbstream_hopid {
  * struct tbstream_direction - One direction's HopID as wanted and as it is
  * @requested: What the user wrote, see params.h. P: tbstream_lock
  * @hopid: What we own at present, or NULL. P: tbstream_lock
+ * @declined: HopID that the peer's driver chose and that is taken here, which is said to
+ *	the peer, or 0. P: tbstream_lock
+ * @exhausted: No HopID was left when one was to be chosen, so that this is logged once.
+ *	P: tbstream_lock
  * @refused: HopID that could not be had when it was tried last, so that this is
  *	logged once. P: tbstream_lock
  */
 struct tbstream_direction {
 	int requested;
 	int refused;
+	int declined;
+	bool exhausted;
 	struct tbstream_hopid *hopid;
 };
 

@@ -56,16 +56,15 @@ static void init_stream(struct world *world, struct tbstream *stream, const char
 	mutex_unlock(&tbstream_lock);
 }
 
-static int hopid_init(struct kunit *test)
+static struct world *new_world(struct kunit *test, const uuid_t *local,
+			       const uuid_t *remote)
 {
 	struct world *world = kunit_kzalloc(test, sizeof(*world), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, world);
-	test->priv = world;
-
-	world->remote_uuid = higher_uuid;
+	world->remote_uuid = *remote;
 	world->xd.remote_uuid = &world->remote_uuid;
-	world->xd.local_uuid = &lower_uuid;
+	world->xd.local_uuid = local;
 	world->xd.local_max_hopid = MAX_HOPID;
 	world->xd.remote_max_hopid = MAX_HOPID;
 	world->xd.dev.release = release_xdomain;
@@ -81,14 +80,12 @@ static int hopid_init(struct kunit *test)
 
 	init_stream(world, &world->a, "a");
 	init_stream(world, &world->b, "b");
-	return 0;
+	return world;
 }
 
-/* After each case, whatever it did: every HopID and every reference is given back */
-static void hopid_exit(struct kunit *test)
+/* Every HopID and every reference is given back */
+static void end_world(struct kunit *test, struct world *world)
 {
-	struct world *world = test->priv;
-
 	mutex_lock(&tbstream_lock);
 	list_del(&world->a.list);
 	list_del(&world->b.list);
@@ -102,6 +99,20 @@ static void hopid_exit(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, world->released);
 	put_device(&world->xd.dev);
 	KUNIT_EXPECT_TRUE(test, world->released);
+	kunit_kfree(test, world);
+}
+
+static int hopid_init(struct kunit *test)
+{
+	test->priv = new_world(test, &lower_uuid, &higher_uuid);
+	return 0;
+}
+
+/* After each case, whatever it did */
+static void hopid_exit(struct kunit *test)
+{
+	if (test->priv)
+		end_world(test, test->priv);
 }
 
 static int request(struct tbstream *stream, enum tbstream_dir which, int hopid)
@@ -159,11 +170,11 @@ struct saying {
 	u32 automatic;
 };
 
-/* The peer says all this about its streams, and nothing else */
-static void peer_says_all(struct kunit *test, const struct saying *sayings, size_t count)
+/* This is what the properties of the peer of @world say about its streams */
+static void world_reads(struct kunit *test, struct world *world,
+			const struct saying *sayings, size_t count)
 {
 	struct tb_property_dir *root, *service, *dir;
-	struct world *world = test->priv;
 	size_t i;
 
 	root = tb_property_create_dir(NULL);
@@ -186,6 +197,12 @@ static void peer_says_all(struct kunit *test, const struct saying *sayings, size
 	tb_property_free_dir(world->xd.remote_properties);
 	world->xd.remote_properties = root;
 	world->xd.remote_property_block_gen++;
+}
+
+/* The peer says all this about its streams, and nothing else */
+static void peer_says_all(struct kunit *test, const struct saying *sayings, size_t count)
+{
+	world_reads(test, test->priv, sayings, count);
 }
 
 static void peer_says(struct kunit *test, const char *name, u32 in, u32 out, u32 automatic)
@@ -609,6 +626,160 @@ static void ends_of_which_one_follows_get_the_time_to(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, agree(&world->a, 5 * HZ), -EPROTO);
 }
 
+/* HopIDs that the two ends below can have, if they are not taken */
+#define FIRST_HOPID	9
+#define LAST_HOPID	11
+#define HOPIDS		(LAST_HOPID - FIRST_HOPID + 1)
+
+/**
+ * struct agreement - How two ends of a stream come to one HopID for one direction
+ * @order: Whether the receiver's host has the higher UUID
+ * @who: Whose turn it is in each round: both at once, the receiver first, or last
+ * @receives: What the receiver's user wrote
+ * @sends: What the sender's user wrote
+ * @receiver_taken: HopIDs that other drivers have there, a mask from FIRST_HOPID on
+ * @sender_taken: The same where the sender is
+ */
+struct agreement {
+	bool order;
+	unsigned int who;
+	int receives;
+	int sends;
+	unsigned int receiver_taken;
+	unsigned int sender_taken;
+};
+
+static bool is_taken(unsigned int mask, int hopid)
+{
+	return hopid >= FIRST_HOPID && mask & BIT(hopid - FIRST_HOPID);
+}
+
+/* Somebody else takes these HopIDs, or gives them back */
+static void take(struct ida *ida, unsigned int mask, bool taken)
+{
+	int i;
+
+	for (i = 0; i < HOPIDS; i++) {
+		if (!(mask & BIT(i)))
+			continue;
+		if (taken)
+			WARN_ON(ida_alloc_range(ida, FIRST_HOPID + i, FIRST_HOPID + i,
+						GFP_KERNEL) < 0);
+		else
+			ida_free(ida, FIRST_HOPID + i);
+	}
+}
+
+/* What the end in @from advertises is what the one in @to reads */
+static void publish(struct kunit *test, struct world *from, struct world *to)
+{
+	struct tbstream_advert advert;
+	struct saying saying = { "a" };
+
+	mutex_lock(&tbstream_lock);
+	advert = tbstream_hopids_advert(&from->a);
+	mutex_unlock(&tbstream_lock);
+	saying.in = advert.in_hopid;
+	saying.out = advert.out_hopid;
+	saying.automatic = advert.automatic;
+	world_reads(test, to, &saying, 1);
+}
+
+static bool turn(struct kunit *test, struct world *first, struct world *second, bool at_once)
+{
+	bool changed;
+
+	publish(test, second, first);
+	if (at_once)
+		publish(test, first, second);
+	changed = settle(first);
+	if (!at_once)
+		publish(test, first, second);
+	return settle(second) || changed;
+}
+
+/* Can they agree at all? */
+static bool can_agree(const struct agreement *it)
+{
+	unsigned int taken = it->receiver_taken | it->sender_taken;
+
+	if (it->receives > 0 && it->sends > 0)
+		return it->receives == it->sends;
+	if (it->receives > 0 || it->sends > 0)
+		return !is_taken(taken, max(it->receives, it->sends));
+	return taken != BIT(HOPIDS) - 1;
+}
+
+static void try_to_agree(struct kunit *test, const struct agreement *it)
+{
+	struct world *receiver = new_world(test, it->order ? &higher_uuid : &lower_uuid,
+					   it->order ? &lower_uuid : &higher_uuid);
+	struct world *sender = new_world(test, it->order ? &lower_uuid : &higher_uuid,
+					 it->order ? &higher_uuid : &lower_uuid);
+	unsigned int rounds = 0;
+	bool changed;
+
+	receiver->xd.local_max_hopid = LAST_HOPID;
+	sender->xd.remote_max_hopid = LAST_HOPID;
+	take(&receiver->xd.in_hopids, it->receiver_taken, true);
+	take(&sender->xd.out_hopids, it->sender_taken, true);
+	receiver->a.dir[TBSTREAM_IN].requested = it->receives;
+	sender->a.dir[TBSTREAM_OUT].requested = it->sends;
+	receiver->a.dir[TBSTREAM_OUT].requested = 0;
+	sender->a.dir[TBSTREAM_IN].requested = 0;
+
+	do {
+		changed = it->who == 2 ? turn(test, sender, receiver, false) :
+					 turn(test, receiver, sender, !it->who);
+	} while (changed && ++rounds < 20);
+	KUNIT_EXPECT_FALSE_MSG(test, changed,
+			       "no end: %d and %d, taken %x and %x, order %d, who %u",
+			       it->receives, it->sends, it->receiver_taken,
+			       it->sender_taken, it->order, it->who);
+	if (can_agree(it))
+		KUNIT_EXPECT_TRUE_MSG(test, in_of(&receiver->a) &&
+				      in_of(&receiver->a) == out_of(&sender->a),
+				      "in %d, out %d: %d and %d, taken %x and %x, order %d, who %u",
+				      in_of(&receiver->a), out_of(&sender->a), it->receives,
+				      it->sends, it->receiver_taken, it->sender_taken,
+				      it->order, it->who);
+
+	take(&receiver->xd.in_hopids, it->receiver_taken, false);
+	take(&sender->xd.out_hopids, it->sender_taken, false);
+	end_world(test, receiver);
+	end_world(test, sender);
+}
+
+/* Both orders of UUIDs, all turns, all requests, everything that may be taken on each side */
+static void ends_agree_if_there_is_a_hopid_that_both_can_have(struct kunit *test)
+{
+	static const int requests[] = {
+		TBSTREAM_HOPID_UNSET, TBSTREAM_HOPID_AUTOMATIC, FIRST_HOPID, FIRST_HOPID + 1,
+	};
+	unsigned int i, total = 2 * 3 * ARRAY_SIZE(requests) * ARRAY_SIZE(requests) <<
+				(2 * HOPIDS);
+
+	for (i = 0; i < total; i++) {
+		unsigned int rest = i >> (2 * HOPIDS);
+		struct agreement it = {
+			.receiver_taken = i & (BIT(HOPIDS) - 1),
+			.sender_taken = i >> HOPIDS & (BIT(HOPIDS) - 1),
+			.order = rest & 1,
+			.who = rest / 2 % 3,
+			.receives = requests[rest / 6 % ARRAY_SIZE(requests)],
+			.sends = requests[rest / 6 / ARRAY_SIZE(requests)],
+		};
+
+		/* Nobody has said anything, or a user wrote what cannot be had */
+		if ((it.receives == TBSTREAM_HOPID_UNSET && it.sends == it.receives) ||
+		    is_taken(it.receiver_taken, it.receives) ||
+		    is_taken(it.sender_taken, it.sends))
+			continue;
+		try_to_agree(test, &it);
+		cond_resched();
+	}
+}
+
 static void only_the_users_own_choice_follows_nobody(struct kunit *test)
 {
 	struct world *world = test->priv;
@@ -753,6 +924,7 @@ static struct kunit_case hopid_cases[] = {
 	KUNIT_CASE(automatic_chooses_again_when_a_user_writes_its_number),
 	KUNIT_CASE(manual_of_two_users_is_busy_in_any_order),
 	KUNIT_CASE(ends_of_which_one_follows_get_the_time_to),
+	KUNIT_CASE_SLOW(ends_agree_if_there_is_a_hopid_that_both_can_have),
 	KUNIT_CASE(only_the_users_own_choice_follows_nobody),
 	KUNIT_CASE(peer_is_told_which_hopids_may_change),
 	KUNIT_CASE(ends_that_mirror_each_other_agree),

@@ -124,6 +124,23 @@ def test_automatic_yields_to_manual(lab: Lab) -> None:
     assert here.hopids() == (18, 19), here.hopids()
 
 
+def test_both_automatic_agree_though_a_number_is_taken(lab: Lab) -> None:
+    """Where one side cannot have what the other has chosen, they agree on another number,
+    whichever side that is."""
+    alpha, beta = prepare(lab)
+    for taker in (alpha, beta):
+        # Chosen before the properties can say what is taken
+        taken = Stream(taker, "taken").set(in_hopid=9, out_hopid=9)
+        here, there = (Stream(host, "free").set(in_hopid=-1, out_hopid=-1)
+                       for host in (alpha, beta))
+        wait_mirrored(here, there, 30)
+        assert 9 not in here.hopids(), here.hopids()
+        check_transfer(here, there, 5000)
+        check_transfer(there, here, 5000)
+        for stream in (taken, here, there):
+            stream.remove()
+
+
 def test_closed_automatic_end_follows_a_change(lab: Lab) -> None:
     """A number written on one end is followed by the other, though only the first is opened."""
     alpha, beta = prepare(lab)
