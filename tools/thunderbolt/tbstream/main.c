@@ -19,7 +19,7 @@ static const struct command commands[] = {
 	{ "remove", "[HOST/]NAME", "remove a stream", "f", 1, 1, cmd_remove },
 	{ "wait", "host|stream|session [HOST|[HOST/]NAME]", "wait until it is there", "t",
 	  1, 2, cmd_wait },
-	{ "send", "[HOST/]NAME [FILE]", "send a file, a device or standard input", "qntw",
+	{ "send", "[HOST/]NAME [FILE]", "send a file, a device or standard input", "fqntw",
 	  1, 2, cmd_send },
 	{ "receive", "[HOST/]NAME [FILE]", "receive into a file, a device or standard output",
 	  "fqntw", 1, 2, cmd_receive },

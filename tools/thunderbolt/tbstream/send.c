@@ -30,16 +30,36 @@ static uint64_t size_of(int fd)
 	return offset > 0 ? size - offset : size;
 }
 
+/*
+ * Can it be read at all? Asked before the stream is opened: a session that begins and ends with
+ * nothing in it is a complete, empty transfer for the other host.
+ */
+static int check_readable(const struct transfer *transfer)
+{
+	off_t offset = lseek(transfer->in, 0, SEEK_CUR);
+	char byte;
+
+	/* Pipes and terminals cannot be looked into */
+	if (offset < 0 || pread(transfer->in, &byte, 1, offset) >= 0 || errno == ESPIPE)
+		return EXIT_OK;
+	return transfer_failed(transfer, false, errno);
+}
+
 static int send_from(const struct options *options, const char *stream,
 		     struct transfer *transfer)
 {
 	int ret;
 
 	transfer->total = size_of(transfer->in);
+	ret = check_readable(transfer);
+	if (ret)
+		return ret;
+	transfer_begin(transfer);
 	ret = transfer_open(options, stream, O_WRONLY, transfer, &transfer->out);
 	if (ret)
 		return ret;
 	ret = transfer_copy(transfer);
+	transfer_end();
 	/* Waits until the other host has all of it */
 	if (close(transfer->out) && !ret)
 		ret = transfer_failed(transfer, true, errno);

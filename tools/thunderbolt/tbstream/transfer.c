@@ -13,7 +13,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "fs.h"
@@ -22,6 +25,13 @@
 
 #define PROGRESS_PERIOD 0.2 /* seconds */
 #define PERIOD 0.1 /* seconds between two looks at what is awaited */
+#define SILENCE 1 /* seconds without a byte before it is said what is waited for */
+
+/* What the signal handlers need: the transfer under way, and the line about waiting */
+static struct transfer *current;
+static char waiting[160];
+
+static const int interruptions[] = { SIGHUP, SIGINT, SIGTERM };
 
 /* What the driver means by an error, besides the usual words for it */
 static const char *explain(int number)
@@ -61,19 +71,191 @@ int transfer_failed(const struct transfer *transfer, bool stream, int number)
 	return EXIT_FAILED;
 }
 
+/* Append text to a line; called by a signal handler, where printf() is not allowed */
+static void append(char *line, size_t size, const char *text)
+{
+	size_t length = strlen(line);
+
+	while (*text && length < size - 1)
+		line[length++] = *text++;
+	line[length] = '\0';
+}
+
+/* Append a number of bytes with one decimal; called by a signal handler */
+static void append_bytes(char *line, size_t size, uint64_t count)
+{
+	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB", " PiB" };
+	char digits[24] = "", *digit = digits + sizeof(digits) - 1;
+	uint64_t tenths = 0;
+	size_t unit = 0;
+
+	while (count >= 1024 && unit < ARRAY_SIZE(units) - 1) {
+		tenths = count % 1024 * 10 / 1024;
+		count /= 1024;
+		unit++;
+	}
+	if (unit) {
+		*--digit = '0' + tenths;
+		*--digit = '.';
+	}
+	do {
+		*--digit = '0' + count % 10;
+		count /= 10;
+	} while (count);
+	append(line, size, digit);
+	append(line, size, units[unit]);
+}
+
+/*
+ * Say what is incomplete, remove a file that has got nothing, and die of the signal as if it
+ * had not been caught. Only async-signal-safe functions are called.
+ */
+static void interrupted(int number)
+{
+	const struct transfer *transfer = current;
+	uint64_t stored = transfer->done;
+	struct stat status;
+	char line[512] = "";
+
+	append(line, sizeof(line), transfer->shown > transfer->begin ? "\n" : "");
+	append(line, sizeof(line), "tbstream: interrupted");
+	if (!transfer->taken) {
+		append(line, sizeof(line), " before the first byte");
+		if (transfer->part)
+			unlink(transfer->part);
+	} else if (transfer->receiving) {
+		append(line, sizeof(line), ": ");
+		append(line, sizeof(line), transfer->part ? transfer->part : transfer->out_name);
+		append(line, sizeof(line), " has only the first ");
+		/* A write may be under way, and only the file knows how far it has come */
+		if (transfer->part && !fstat(transfer->out, &status))
+			stored = status.st_size;
+		append_bytes(line, sizeof(line), stored);
+	} else {
+		append(line, sizeof(line), ": the other host has at most the first ");
+		append_bytes(line, sizeof(line), transfer->taken);
+		append(line, sizeof(line), " of ");
+		append(line, sizeof(line), transfer->in_name);
+	}
+	append(line, sizeof(line), "\n");
+	/* If it cannot be written, nothing else can be done about it */
+	(void)!write(STDERR_FILENO, line, strlen(line));
+	raise(number);
+}
+
+/* The alarm of SILENCE: no byte has been moved so far */
+static void silent(int number)
+{
+	int saved = errno;
+
+	(void)number;
+	if (!current->done)
+		(void)!write(STDERR_FILENO, waiting, strlen(waiting));
+	errno = saved;
+}
+
+/**
+ * transfer_begin() - From now on an interruption tells what is incomplete
+ * @transfer: Transfer; stays valid until transfer_end()
+ *
+ * Signals that are ignored stay ignored, as for nohup(1).
+ */
+void transfer_begin(struct transfer *transfer)
+{
+	/* Dies of the signal when the handler raises it again */
+	struct sigaction action = {
+		.sa_handler = interrupted, .sa_flags = SA_RESETHAND | SA_NODEFER,
+	};
+	struct sigaction before;
+	size_t i;
+
+	current = transfer;
+	for (i = 0; i < ARRAY_SIZE(interruptions); i++)
+		if (!sigaction(interruptions[i], NULL, &before) && before.sa_handler != SIG_IGN)
+			sigaction(interruptions[i], &action, NULL);
+}
+
+/**
+ * transfer_end() - Nothing is incomplete any more, or closing is all that is left
+ *
+ * The driver lets only a fatal signal end the wait of close(), and one with a handler is not.
+ */
+void transfer_end(void)
+{
+	struct sigaction before;
+	size_t i;
+
+	alarm(0);
+	for (i = 0; i < ARRAY_SIZE(interruptions); i++)
+		if (!sigaction(interruptions[i], NULL, &before) && before.sa_handler == interrupted)
+			signal(interruptions[i], SIG_DFL);
+}
+
+/* Say what is waited for if no byte moves for a while */
+static void expect(const struct transfer *transfer, const char *host, const char *name)
+{
+	struct sigaction action = { .sa_handler = silent, .sa_flags = SA_RESTART };
+
+	if (transfer->options->quiet)
+		return;
+	snprintf(waiting, sizeof(waiting), "waiting for %s to %s '%s'\n", host,
+		 transfer->receiving ? "send to" : "receive", name);
+	sigaction(SIGALRM, &action, NULL);
+	alarm(SILENCE);
+}
+
+/*
+ * One process at a time receives from a stream, and one sends to it: two would share the bytes.
+ * What is locked is a name of an abstract socket. It needs neither a directory nor a right,
+ * goes away with the process, and whoever finds it taken can ask which process has it.
+ */
+static int lock_direction(const struct transfer *transfer, const char *name,
+			  const struct stat *status)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *verb = transfer->receiving ? "receive" : "send";
+	struct ucred holder = {};
+	socklen_t size = sizeof(holder), length;
+	int fd;
+
+	length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+			  "tbstream/%" PRIx64 "/%" PRIx64 "/%s", (uint64_t)status->st_dev,
+			  (uint64_t)status->st_ino, verb);
+	length += offsetof(struct sockaddr_un, sun_path) + 1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return EXIT_OK; /* a kernel without such sockets; the lock only prevents mistakes */
+	/* Stays open, and with it the lock, until the process ends */
+	if (!bind(fd, (struct sockaddr *)&address, length) && !listen(fd, SOMAXCONN))
+		return EXIT_OK;
+	if (errno != EADDRINUSE || transfer->options->force) {
+		close(fd);
+		return EXIT_OK;
+	}
+	if (!connect(fd, (struct sockaddr *)&address, length))
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &size);
+	close(fd);
+	if (holder.pid)
+		error("'%s' is being %s by process %d; --force joins it", name,
+		      transfer->receiving ? "received" : "sent to", (int)holder.pid);
+	else
+		error("'%s' is being %s by another process; --force joins it", name,
+		      transfer->receiving ? "received" : "sent to");
+	return EXIT_REFUSED;
+}
+
 /* Is /dev/tbstreamX what the kernel means by it? Opening another device can do harm */
-static int check_device(const char *device, int index)
+static int check_device(const char *device, int index, struct stat *status)
 {
 	char meant[32], found[32];
-	struct stat status;
 
-	if (fs_stat(&status, "%s", device + 1)) {
+	if (fs_stat(status, "%s", device + 1)) {
 		error("%s: %s", device, strerror(errno));
 		return EXIT_NOT_FOUND;
 	}
 	if (fs_read(meant, sizeof(meant), CLASS_DIR "/tbstream%d/dev", index))
 		fs_read(meant, sizeof(meant), "sys/class/misc/tbstream%d/dev", index);
-	snprintf(found, sizeof(found), "%u:%u", major(status.st_rdev), minor(status.st_rdev));
+	snprintf(found, sizeof(found), "%u:%u", major(status->st_rdev), minor(status->st_rdev));
 	if (strcmp(meant, found)) {
 		error("%s is device %s, but the stream is device %s", device, found, meant);
 		return EXIT_REFUSED;
@@ -106,6 +288,16 @@ static int await_stream(struct world *world, const struct options *options,
 	return EXIT_OK;
 }
 
+/* What keeps a stream from being opened, and what to do about it */
+static void say_missing(const struct host *host, const char *peer, const char *name)
+{
+	if (host && host->driver[0])
+		fprintf(stderr, "waiting: %s has no stream '%s' yet; type there: tbstream create %s\n",
+			peer, name, name);
+	else
+		fprintf(stderr, "waiting for %s to be connected and offer '%s'\n", peer, name);
+}
+
 /**
  * transfer_open() - Open the device of a stream
  * @options: Switches
@@ -125,7 +317,9 @@ int transfer_open(const struct options *options, const char *text, int flags,
 	const struct stream *stream;
 	struct target target;
 	struct world world;
-	char device[40] = "";
+	const struct host *host = NULL;
+	char device[40] = "", name[64] = "", peer[64] = "the other host";
+	struct stat status;
 	int ret;
 
 	transfer->options = options;
@@ -137,16 +331,28 @@ int transfer_open(const struct options *options, const char *text, int flags,
 	ret = select_stream(&world, options, &target, &stream);
 	if (!ret) {
 		stream_device(device, sizeof(device), stream);
-		ret = check_device(device, stream->index);
+		ret = check_device(device, stream->index, &status);
+	}
+	if (!ret)
+		ret = lock_direction(transfer, stream->name, &status);
+	if (!ret) {
+		host = stream_host(&world, stream);
+		copy(name, sizeof(name), stream->name);
+		if (host && host->name[0])
+			copy(peer, sizeof(peer), host->name);
 	}
 	if (!ret && !options->no_wait && !options->quiet && !stream_configured(&world, stream))
-		fprintf(stderr, "waiting for the other end of %s\n", stream->name);
+		say_missing(host, peer, name);
 	if (!ret && (options->no_wait || options->timeout >= 0))
 		ret = await_stream(&world, options, &target, &stream);
 	world_free(&world);
 	if (ret)
 		return ret;
+	expect(transfer, peer, name);
 	*fd = fs_open(flags, "%s", device + 1);
+	/* Where the bytes come from may be silent for other reasons than the other host */
+	if (!transfer->receiving)
+		alarm(0);
 	return *fd < 0 ? transfer_failed(transfer, true, errno) : EXIT_OK;
 }
 
@@ -227,7 +433,10 @@ int transfer_copy(struct transfer *transfer)
 		if (!transfer->done) {
 			transfer->begin = now();
 			transfer->shown = transfer->begin;
+			if (!transfer->receiving && waiting[0])
+				alarm(SILENCE);
 		}
+		transfer->taken += size;
 		ret = write_all(transfer->out, buffer, size);
 		if (ret)
 			return transfer_failed(transfer, !transfer->receiving, ret);

@@ -20,9 +20,11 @@
  * @out: Where they go to
  * @out_name: Its name, for messages
  * @total: How many there will be, 0 if that is not known
- * @done: How many there have been
+ * @taken: How many were read from @in; with them a write may be under way
+ * @done: How many were written to @out
  * @begin: When the first came
  * @shown: When progress was shown last
+ * @part: File that gets the bytes before it takes the place of @out_name; removed when none came
  * @sha256: Checksum so far
  */
 struct transfer {
@@ -34,12 +36,16 @@ struct transfer {
 	int out;
 	const char *out_name;
 	uint64_t total;
+	uint64_t taken;
 	uint64_t done;
 	double begin;
 	double shown;
+	const char *part;
 	SHA256_CTX sha256;
 };
 
+void transfer_begin(struct transfer *transfer);
+void transfer_end(void);
 int transfer_open(const struct options *options, const char *text, int flags,
 		  struct transfer *transfer, int *fd);
 int transfer_copy(struct transfer *transfer);

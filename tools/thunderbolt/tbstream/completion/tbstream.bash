@@ -33,7 +33,7 @@ _tbstream() {
 		case $command in
 		remove) words+=' --force' ;;
 		receive) words+=' --force --quiet --no-checksum --timeout --no-wait' ;;
-		send) words+=' --quiet --no-checksum --timeout --no-wait' ;;
+		send) words+=' --force --quiet --no-checksum --timeout --no-wait' ;;
 		create | show) words+=' --timeout --no-wait' ;;
 		wait) words+=' --timeout' ;;
 		monitor) words+=' --interval --count' ;;

@@ -8,8 +8,11 @@ import os
 import pty
 import random
 import select
+import signal
 import subprocess
 import threading
+import time
+from pathlib import Path
 
 from fake import GAMMA, Root
 
@@ -155,12 +158,12 @@ def test_receive_refuses_a_terminal() -> None:
 
 
 def test_source_that_cannot_be_read() -> None:
-    """The device is not opened for a file that is not there; a directory is an error."""
+    """The device is not opened for what cannot be read: that would begin a session."""
     with Pipe() as root:
         assert "No such file" in root.run("send", "backup", "/nonexistent", code=1).stderr
-        reader = root.reads()
+        # Nothing reads the device: opening it would not come to an end
         assert "Is a directory" in root.run("send", "backup", str(root.path), code=1).stderr
-        reader.join(30)
+        assert "Input/output error" in root.run("send", "backup", "/proc/self/mem", code=1).stderr
 
 
 def test_reader_that_goes_away() -> None:
@@ -192,7 +195,190 @@ def test_waiting_is_said() -> None:
         writer = root.writes(b"x")
         ended = root.run("receive", "backup")
         writer.join(30)
-        assert "waiting for the other end of backup" in ended.stderr, ended
+        assert ("waiting: beta has no stream 'backup' yet; type there: tbstream create backup\n"
+                in ended.stderr), ended
+
+
+def line_of(process: subprocess.Popen[str], text: str) -> str:
+    """The first line on standard error, which has to have this text."""
+    assert process.stderr
+    line = process.stderr.readline()
+    assert text in line, line
+    return line
+
+
+def test_silence_is_explained() -> None:
+    """After a second without a byte it is said what is waited for, also to a file."""
+    with Pipe() as root:
+        with root.start("receive", "backup", str(root.file)) as process:
+            line_of(process, "waiting for beta to send to 'backup'")
+            root.writes(b"x").join(30)
+            assert process.wait(30) == 0
+        with root.start("send", "backup", str(root.file)) as process:
+            line_of(process, "waiting for beta to receive 'backup'")
+            root.reads().join(30)
+            assert process.wait(30) == 0
+
+
+def test_full_receiver_is_explained() -> None:
+    """A stream that was opened, but takes nothing, is waited for as well."""
+    with Pipe() as root:
+        root.file.write_bytes(DATA)
+        with root.start("send", "backup", str(root.file)) as process, \
+                root.device.open("rb") as device:
+            line_of(process, "waiting for beta to receive 'backup'")
+            assert device.read() == DATA
+            assert process.wait(30) == 0
+
+
+def test_silent_source_is_not_the_other_hosts() -> None:
+    """A pipe that brings nothing is not explained by the other host."""
+    with Pipe() as root:
+        reader = root.reads()
+        with root.start("send", "-n", "backup", stdin=subprocess.PIPE) as process:
+            assert process.stdin and process.stderr
+            assert not select.select([process.stderr], [], [], 2)[0]
+            process.stdin.close()
+            assert "sent in" in process.stderr.read()
+            assert process.wait(30) == 0
+        reader.join(30)
+
+
+def test_failure_keeps_what_was_there() -> None:
+    """--force replaces a file only when all bytes have come; no byte at all replaces nothing."""
+    with Pipe() as root:
+        root.file.write_bytes(b"precious")
+        root.file.chmod(0o640)
+        writer = root.writes(b"")
+        assert "stays as it was" in root.run(
+            "receive", "-f", "backup", str(root.file), code=4).stderr
+        writer.join(30)
+        with root.start("receive", "-f", "backup", str(root.file)) as process, \
+                root.device.open("wb") as device:
+            device.write(DATA)
+            device.flush()
+            await_size(root.path / "file.part", len(DATA))
+            assert root.file.read_bytes() == b"precious"
+            process.kill()
+            process.wait(30)
+        assert root.file.read_bytes() == b"precious"
+        # The pieces stay, and are not what the next one writes to
+        writer = root.writes(b"new")
+        root.run("receive", "-f", "backup", str(root.file))
+        writer.join(30)
+        assert root.file.read_bytes() == b"new" and root.file.stat().st_mode & 0o777 == 0o640
+        assert sorted(path.name for path in root.path.glob("file*")) == ["file", "file.part"]
+
+
+def test_replacing_follows_a_link() -> None:
+    """A symbolic link stays one: the file that it leads to is replaced."""
+    with Pipe() as root:
+        root.file.write_bytes(b"old")
+        link = root.path / "link"
+        link.symlink_to("file")
+        writer = root.writes(b"new")
+        root.run("receive", "-f", "backup", str(link))
+        writer.join(30)
+        assert link.is_symlink() and root.file.read_bytes() == b"new"
+
+
+def test_file_that_appears_meanwhile_is_kept() -> None:
+    """A file that is made during the transfer is not overwritten; the bytes are kept, too."""
+    with Pipe() as root:
+        with root.start("receive", "backup", str(root.file)) as process:
+            assert process.stderr
+            with root.device.open("wb") as device:
+                device.write(b"bytes")
+                device.flush()
+                await_size(root.path / "file.part", 5)
+                root.file.write_bytes(b"other")
+            assert "what came is in" in process.stderr.read()
+            assert process.wait(30) == 1
+        assert root.file.read_bytes() == b"other"
+        assert (root.path / "file.part").read_bytes() == b"bytes"
+
+
+def await_size(path: Path, size: int) -> None:
+    """Until a file has so many bytes."""
+    end = time.monotonic() + 30
+    while not path.exists() or path.stat().st_size < size:
+        assert time.monotonic() < end, f"{path} does not get its {size} bytes"
+        time.sleep(0.01)
+
+
+def test_interrupted_receiver() -> None:
+    """It says what it has and dies of the signal; with nothing, it leaves nothing behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with Pipe() as root:
+            with root.start("receive", "backup", str(root.file)) as process:
+                line_of(process, "waiting")
+                process.send_signal(number)
+                assert process.wait(30) == -number
+                line_of(process, "interrupted before the first byte\n")
+            assert not list(root.path.glob("file*"))
+            with root.start("receive", "backup", str(root.file)) as process, \
+                    root.device.open("wb") as device:
+                device.write(bytes(2560 << 10))
+                device.flush()
+                await_size(root.path / "file.part", 2560 << 10)
+                process.send_signal(number)
+                assert process.wait(30) == -number
+                line_of(process, "/file.part has only the first 2.5 MiB\n")
+
+
+def test_interrupted_sender() -> None:
+    """It says how much the other host may have, and dies of the signal."""
+    with Pipe() as root:
+        with root.start("send", "backup", stdin=subprocess.PIPE) as process, \
+                root.device.open("rb") as device:
+            assert process.stdin
+            process.stdin.write("x" * 700)
+            process.stdin.flush()
+            assert len(device.read(700)) == 700
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == -signal.SIGINT
+            line_of(process, "the other host has at most the first 700 B of standard input\n")
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    """As nohup(1) wants it."""
+    with Pipe() as root:
+        with root.start("receive", "backup", preexec_fn=lambda: signal.signal(
+                signal.SIGHUP, signal.SIG_IGN)) as process:
+            line_of(process, "waiting")
+            process.send_signal(signal.SIGHUP)
+            root.writes(b"x").join(30)
+            assert process.wait(30) == 0
+
+
+def test_one_process_a_direction() -> None:
+    """A second receiver or sender is refused with the number of the first; --force joins."""
+    for command in ("receive", "send"):
+        with Pipe() as root:
+            words = [command, "backup"]
+            with root.start(*words, stdin=subprocess.PIPE) as process:
+                line_of(process, "waiting")
+                for _ in range(3):
+                    said = root.run(*words, code=4).stderr
+                    assert f"by process {process.pid}; --force joins it" in said, said
+                with root.start(*words, "--force") as other:
+                    line_of(other, "waiting")
+                    other.kill()
+                process.kill()
+            # The lock went with its process
+            thread = root.writes(b"x") if command == "receive" else root.reads()
+            root.run(*words)
+            thread.join(30)
+
+
+def test_directions_are_locked_apart() -> None:
+    """One process may receive while another one sends."""
+    with Pipe() as root:
+        with root.start("receive", "backup") as process:
+            line_of(process, "waiting")
+            root.file.write_bytes(b"through")
+            root.run("send", "backup", str(root.file))
+            assert process.communicate(timeout=30)[0] == "through"
 
 
 def terminal_output(root: Pipe, *words: str) -> str:

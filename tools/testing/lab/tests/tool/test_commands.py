@@ -270,3 +270,60 @@ def test_doctor_counts_rings(lab: Lab) -> None:
     alpha.run("touch /tmp/go")
     hold.wait(30)
     alpha.run("rm /tmp/go /tmp/held")
+
+
+def test_one_receiver_at_a_time(lab: Lab) -> None:
+    """A second receive is refused with the number of the first, and the first gets all bytes."""
+    alpha, beta = install(lab)
+    for host in (alpha, beta):
+        tbstream(host, "create", "locked", "in_hopid=20", "out_hopid=20")
+    reader = beta.start("tbstream receive locked /tmp/locked")
+    beta.wait_until("test -e /tmp/locked.part", 20)
+    tbstream(beta, "wait", "-t", "20", "session", "locked")
+    holder = beta.run("pidof tbstream").stdout.strip()
+    refused = tbstream(beta, "receive", "locked", "/tmp/other", code=4)
+    assert f"is being received by process {holder}; --force joins it" in refused.stderr, refused
+    assert not beta.run("ls /tmp/other*", check=False).stdout
+    tbstream(alpha, "send", "-q", "locked", "/dev/vdb", timeout=60)
+    result = reader.wait(60)
+    assert result.code == 0 and f"{64 << 20} bytes" in result.stderr, result
+    for host in (alpha, beta):
+        tbstream(host, "remove", "--force", "locked")
+    beta.run("rm /tmp/locked")
+
+
+def test_interruption_in_mid_transfer(lab: Lab) -> None:
+    """A receiver that is interrupted keeps what was there, says what it has and dies of it;
+    the sender says that the receiver has gone."""
+    alpha, beta = install(lab)
+    for host in (alpha, beta):
+        tbstream(host, "create", "stopped", "in_hopid=20", "out_hopid=20")
+    beta.run("echo precious > /tmp/stopped")
+    reader = beta.start("tbstream receive --force stopped /tmp/stopped")
+    writer = alpha.start("tbstream send stopped /dev/zero")
+    beta.wait_until("test -s /tmp/stopped.part", 20)
+    beta.run("kill -TERM $(pidof tbstream)")
+    result = reader.wait(20)
+    assert result.code == 128 + 15, result
+    assert "interrupted: /tmp/stopped.part has only the first " in result.stderr, result
+    assert beta.run("cat /tmp/stopped").stdout == "precious\n"
+    assert "the receiver has gone" in writer.wait(30).stderr
+    for host in (alpha, beta):
+        tbstream(host, "remove", "--force", "stopped")
+    beta.run("rm /tmp/stopped /tmp/stopped.part")
+
+
+def test_source_that_cannot_be_read_begins_no_session(lab: Lab) -> None:
+    """It leaves nothing for the next receiver, who would take it for an empty transfer."""
+    alpha, beta = install(lab)
+    for host in (alpha, beta):
+        tbstream(host, "create", "unread", "in_hopid=20", "out_hopid=20")
+    tbstream(alpha, "send", "unread", "/proc/self/mem", code=1)
+    reader = beta.start("tbstream receive unread /tmp/unread")
+    beta.wait_until("test -e /tmp/unread.part", 20)
+    alpha.run("echo hello | tbstream send unread", timeout=30)
+    assert reader.wait(30).code == 0
+    assert beta.run("cat /tmp/unread").stdout == "hello\n"
+    for host in (alpha, beta):
+        tbstream(host, "remove", "--force", "unread")
+    beta.run("rm /tmp/unread")
