@@ -177,3 +177,31 @@ def test_names_by_udev(lab: Lab) -> None:
     alpha.wait_until(f"test ! -L {link}", 10, what=f"{link} is gone")
     alpha.run(f"rm {rules}")
     reload_udev(alpha)
+
+
+def test_rules_are_read_though_udev_drops_commands(lab: Lab) -> None:
+    """A udev that has not got its socket from systemd drops a command that is sent between
+    its accept4() and its setsockopt(), which the delays make sure of. The installation's way
+    to have the rules read does not need one."""
+    alpha, _ = prepare(lab)
+    alpha.put(paths.PROJECT / "scripts/installed", "/run/installed")
+    daemon = alpha.run("pgrep -o -x systemd-udevd").stdout.strip()
+    rules = "/run/udev/rules.d/70-tbstream.rules"
+    alpha.run("mkdir -p /run/udev/rules.d")
+    # Else an event may have them read. Repeated, because this may be dropped as well
+    alpha.run("udevadm settle && for i in 1 2 3; do udevadm control --stop-exec-queue; done", timeout=60)
+    trace = alpha.start(f"exec strace -p {daemon} -o /run/udev.trace -e trace=accept4,setsockopt,openat"
+                        " -e inject=setsockopt:delay_enter=4000000")
+    alpha.wait_until(f"grep -q 'TracerPid:.*[1-9]' /proc/{daemon}/status", 20, "udev is traced")
+    alpha.put(paths.PROJECT / "tools/thunderbolt/tbstream/70-tbstream.rules", rules)
+    alpha.run("strace -f -o /run/command.trace -e trace=sendto -e inject=sendto:delay_enter=2000000"
+              " sh /run/installed --udev", timeout=90)
+    seen = alpha.read_file("/run/udev.trace")
+    trace.kill("TERM")
+    trace.wait(20)
+    alpha.run(f"rm {rules} /run/installed /run/udev.trace /run/command.trace")
+    reload_udev(alpha)
+    alpha.wait_until("udevadm control --start-exec-queue && udevadm trigger --subsystem-match=mem"
+                     " && udevadm settle --timeout=5", 60, "udev handles events again")
+    assert "SO_PASSCRED" in seen and "(DELAYED)" in seen, seen
+    assert f'"{rules}"' in seen, f"udev has not read its rules:\n{seen}"
