@@ -209,7 +209,7 @@ static void expect(const struct transfer *transfer, const char *host, const char
  * What is locked is a name of an abstract socket. It needs neither a directory nor a right,
  * goes away with the process, and whoever finds it taken can ask which process has it.
  */
-static int lock_direction(const struct transfer *transfer, const char *name,
+static int lock_direction(struct transfer *transfer, const char *name,
 			  const struct stat *status)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -225,9 +225,10 @@ static int lock_direction(const struct transfer *transfer, const char *name,
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return EXIT_OK; /* a kernel without such sockets; the lock only prevents mistakes */
-	/* Stays open, and with it the lock, until the process ends */
-	if (!bind(fd, (struct sockaddr *)&address, length) && !listen(fd, SOMAXCONN))
+	if (!bind(fd, (struct sockaddr *)&address, length) && !listen(fd, SOMAXCONN)) {
+		transfer->lock = fd;
 		return EXIT_OK;
+	}
 	if (errno != EADDRINUSE || transfer->options->force) {
 		close(fd);
 		return EXIT_OK;

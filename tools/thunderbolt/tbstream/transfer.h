@@ -15,6 +15,8 @@
  * @options: Switches
  * @receiving: From the stream, not to it
  * @stream: Name of the stream
+ * @lock: Socket that keeps others from this direction of the stream; open until the process
+ *	  ends
  * @in: Where the bytes come from
  * @in_name: Its name, for messages
  * @out: Where they go to
@@ -31,6 +33,7 @@ struct transfer {
 	const struct options *options;
 	bool receiving;
 	const char *stream;
+	int lock;
 	int in;
 	const char *in_name;
 	int out;
