@@ -57,7 +57,7 @@ lab: ## Two virtual hosts and a cable: a root shell on each, to play with (as ro
 quick: ## Tests for after each change: no root, no lab, under a minute; T="PART..." for some
 	+@$(RUN) scripts/quick $(T)
 
-check: ## Tests of every kind, in a quarter of an hour (as root); T="STAGE..." for some of them
+check: ## Tests of every kind (as root); T="STAGE..." for some of them
 	+@$(RUN) scripts/check $(T)
 
 check-all: ## All tests that need no hardware (as root); T="STAGE..." for some of them
