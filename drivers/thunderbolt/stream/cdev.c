@@ -566,7 +566,7 @@ static ssize_t tbstream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /*
  * How far everything must have come for fsync or close to be done: bytes of the
  * session, and U64_MAX for its end, with a peer that confirms them; a position in
- * the transmit queue with a plain one, of which nobody can know more.
+ * the transmit queue with a plain one, which confirms nothing.
  */
 union tbstream_target {
 	u64 bytes;
@@ -583,7 +583,7 @@ static int tbstream_confirm_state(struct tbstream_file *file,
 	int state;
 
 	spin_lock(&tx->lock);
-	/* A plain peer confirms nothing: what has left is all there is to know */
+	/* A plain peer confirms nothing: wait until the frames have left the ring */
 	if (!tunnel->control && (s32)(target.done - tx->queue.done) > 0) {
 		tbstream_tx_arm(tunnel);
 		tbstream_tx_collect(tunnel);

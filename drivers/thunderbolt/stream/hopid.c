@@ -447,7 +447,7 @@ static bool tbstream_hopids_settle_pass(struct tbstream_peer *peer, bool manual)
 }
 
 /*
- * Without a peer nobody owns a HopID yet. Two streams that will meet on the same cable
+ * Without a peer no stream owns a HopID yet. Two streams that will meet on the same cable
  * cannot both have what their users write, so the second write fails here as it would
  * with the peer.
  */
@@ -583,7 +583,7 @@ struct tbstream_advert tbstream_hopids_advert(const struct tbstream *stream)
 }
 
 /**
- * tbstream_hopids_follow() - Can the peer change this stream's HopIDs?
+ * tbstream_hopids_follow() - Test whether the peer can change this stream's HopIDs
  * @stream: Attached stream
  *
  * Context: tbstream_lock held.

@@ -58,7 +58,7 @@ void tbstream_link_tell(struct tbstream_link *link)
 }
 
 /**
- * tbstream_link_note() - Is there news since the last call?
+ * tbstream_link_note() - Test whether there is news since the last call
  * @link: Link
  *
  * Return: true if so: the news is to be sent at once, not when a question about older

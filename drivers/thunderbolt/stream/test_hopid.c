@@ -654,7 +654,7 @@ static bool is_taken(unsigned int mask, int hopid)
 	return hopid >= FIRST_HOPID && mask & BIT(hopid - FIRST_HOPID);
 }
 
-/* Somebody else takes these HopIDs, or gives them back */
+/* Another driver takes these HopIDs, or gives them back */
 static void take(struct ida *ida, unsigned int mask, bool taken)
 {
 	int i;
@@ -770,7 +770,7 @@ static void ends_agree_if_there_is_a_hopid_that_both_can_have(struct kunit *test
 			.sends = requests[rest / 6 / ARRAY_SIZE(requests)],
 		};
 
-		/* Nobody has said anything, or a user wrote what cannot be had */
+		/* Neither end has a HopID to advertise, or a user wrote one that is taken */
 		if ((it.receives == TBSTREAM_HOPID_UNSET && it.sends == it.receives) ||
 		    is_taken(it.receiver_taken, it.receives) ||
 		    is_taken(it.sender_taken, it.sends))

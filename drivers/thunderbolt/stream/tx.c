@@ -350,7 +350,7 @@ static inline bool tbstream_tx_hand_over(struct tbstream_tx *tx, struct device *
 		dma_sync_single_for_device(dev, frame->dma, frame->length, DMA_TO_DEVICE);
 	if (!tb_ring_tx(tx->ring, &frame->frame))
 		return true;
-	/* The ring does not run: whoever stopped it says so */
+	/* The ring was stopped, and the code that stopped it ends the tunnel */
 	tx->online = false;
 	return false;
 }

@@ -206,7 +206,7 @@ static void expect(const struct transfer *transfer, const char *host, const char
 
 /*
  * One process at a time receives from a stream, and one sends to it: two would share the bytes.
- * What is locked is a name of an abstract socket. It needs neither a directory nor a right,
+ * The lock is the name of an abstract socket. It needs neither a directory nor a right,
  * goes away with the process, and whoever finds it taken can ask which process has it.
  */
 static int lock_direction(struct transfer *transfer, const char *name,

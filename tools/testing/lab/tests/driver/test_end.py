@@ -65,7 +65,7 @@ def test_the_next_session_is_for_the_next_open(lab: Lab) -> None:
 
 
 def test_a_file_without_a_byte_of_it_goes_on(lab: Lab) -> None:
-    """Another reader takes a whole session: who has read nothing of it reads the next one."""
+    """Another reader takes a whole session: a file without a byte of it reads the next one."""
     source, sink = pair(lab)
     idle = start_io(sink.host, "seed=42", sink.opened("r"), "touch=/tmp/open",
                     "await=/tmp/go,60000", "read=eof", "close")
@@ -91,8 +91,8 @@ def test_a_file_for_both_ways_goes_on_writing(lab: Lab) -> None:
 
 
 def test_a_file_at_its_end_is_no_reader(lab: Lab) -> None:
-    """The last reader of a session leaves in the middle: its writer gets EPIPE and nobody the
-    rest, although files stay open that have had their own end, or could not read on."""
+    """The last reader of a session leaves in the middle: its writer gets EPIPE, and no file
+    gets the rest, although files stay open that have had their own end, or could not read on."""
     source, sink = pair(lab, ring_size=32)
     # The first gets the end; the second has read some, and another file takes the rest.
     for mine, others in ((["read=1000", "seed=2", "read=eof"], []),
