@@ -23,8 +23,6 @@ void tbstream_plain_open(struct tbstream_plain *session,
 		session->wrote = false;
 	}
 	session->files++;
-	session->readers += party->reads;
-	session->writers += party->writes;
 }
 
 /* Would the peer miss this file if nobody said that it was closed? */
@@ -50,8 +48,6 @@ tbstream_plain_close(struct tbstream_plain *session,
 		     const struct tbstream_party *party)
 {
 	session->files--;
-	session->readers -= party->reads;
-	session->writers -= party->writes;
 
 	if (tbstream_party_in_touch(session, party)) {
 		session->owing = true;

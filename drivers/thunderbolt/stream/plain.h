@@ -26,8 +26,6 @@ enum tbstream_parting {
 
 /**
  * struct tbstream_plain - State of the conversation on one tunnel
- * @readers: Open files that may read
- * @writers: Open files that may write
  * @files: Open files of any mode
  * @peer_closes: CLOSE frames that the peer has sent, a running number; it is
  *	also the number of the peer's session that arrives now
@@ -45,8 +43,6 @@ enum tbstream_parting {
  * @heard belong to the receive lock, the rest to tbstream_lock.
  */
 struct tbstream_plain {
-	unsigned int readers;
-	unsigned int writers;
 	unsigned int files;
 	u32 peer_closes;
 	bool heard;
