@@ -207,7 +207,7 @@ static void expect(const struct transfer *transfer, const char *host, const char
 /*
  * One process at a time receives from a stream, and one sends to it: two would share the bytes.
  * The lock is the name of an abstract socket. It needs neither a directory nor a right,
- * goes away with the process, and whoever finds it taken can ask which process has it.
+ * goes away with the process, and a second process can ask for the number of the first.
  */
 static int lock_direction(struct transfer *transfer, const char *name,
 			  const struct stat *status)

@@ -61,17 +61,22 @@ def test_create_before_the_host_is_there() -> None:
         assert "no host beta" in root.run("create", "--no-wait", "beta/backup", code=3).stderr
 
 
+def succeeds_when_the_host_comes(root: Root, *words: str) -> None:
+    """The command waits until a host is connected, and not longer."""
+    with root.start(*words) as process:
+        try:
+            process.wait(0.5)
+            raise AssertionError(f"{words[0]} did not wait: {process.communicate()}")
+        except subprocess.TimeoutExpired:
+            root.host()
+        assert process.wait(20) == 0, process.communicate()
+
+
 def test_create_waits_for_the_host() -> None:
     """A host that is discovered while create waits gets the stream; -t says how long."""
     with Root() as root:
         for words in (["backup"], ["beta/other"]):
-            with root.start("create", "-t", "60", *words) as process:
-                try:
-                    process.wait(0.5)
-                    raise AssertionError(f"create did not wait: {process.communicate()}")
-                except subprocess.TimeoutExpired:
-                    root.host()
-                assert process.wait(20) == 0, process.communicate()
+            succeeds_when_the_host_comes(root, "create", "-t", "60", *words)
             name = words[0].split("/")[-1]
             assert root.exists(f"{root.configfs}/{BETA}/{name}/in_hopid")
             root.unplug()
@@ -93,13 +98,7 @@ def test_a_named_host_is_awaited_to_find_its_stream() -> None:
     """show HOST/NAME with the host's name finds a stream when its host comes."""
     with Root() as root:
         root.stream()
-        with root.start("show", "beta/backup") as process:
-            try:
-                process.wait(0.5)
-                raise AssertionError(f"show did not wait: {process.communicate()}")
-            except subprocess.TimeoutExpired:
-                root.host()
-            assert process.wait(20) == 0, process.communicate()
+        succeeds_when_the_host_comes(root, "show", "beta/backup")
 
 
 def test_create_refuses_to_guess_the_host() -> None:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.lab(MIXED)
 
 
 def reboot(lab: Lab, which: int) -> None:
-    """Whoever talks to the host that goes is told, and it works again when it is back."""
+    """Calls on the other host end when one reboots, and new ones work when it is back."""
     away, home = pair(lab), pair(lab, hopid=10)
     stays, goes = lab.hosts[1 - which], lab.hosts[which]
     far_reader = start_io(goes, away[which].opened("r"), "read=8m", "await=/tmp/never,600000")
