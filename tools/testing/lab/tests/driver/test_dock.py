@@ -5,7 +5,7 @@ import pytest
 
 from lab import Cable, Dock, HostSpec, Lab, LabConfig
 from lab.host import Host
-from tests.support.neighbours import DOCKED, SYSFS, join
+from tests.support.chain import DOCKED, SYSFS, join
 from tests.support.streams import transfer
 from tests.support.doc_runner import DocRunner, types
 

@@ -4,7 +4,7 @@
 import pytest
 
 from lab import Lab
-from tests.support.neighbours import DOCKED, LINKS, SYSFS, Pair, join_all, ways
+from tests.support.chain import DOCKED, LINKS, SYSFS, Pair, join_all, ways
 from tests.support.streams import good, start_io, steps, transfer
 
 pytestmark = pytest.mark.lab(DOCKED)

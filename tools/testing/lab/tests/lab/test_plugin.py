@@ -37,6 +37,9 @@ class FakeLab:
     def reset_state(self):
         pass
 
+    def last_words(self):
+        return [("kernel log of alpha", "the controller has died")]
+
 plugin.Lab = FakeLab
 """
 
@@ -76,6 +79,7 @@ def test_a_lab_that_does_not_start_once_is_told_and_costs_no_test(tmp_path: Path
     code, output = run(tmp_path, failing_starts=1)
     assert code == 0, output
     assert "test_it: run again, because the lab did not start" in output
+    assert "1 run again" in output
     assert output.endswith("1 passed, 0 failed, 0 skipped\n")
 
 
@@ -91,4 +95,5 @@ def test_a_simulator_that_ends_during_a_test_fails_it(tmp_path: Path) -> None:
     code, output = run(tmp_path, failing_starts=0, ends=True)
     assert code == 1, output
     assert "run again" not in output
+    assert "kernel log of alpha" in output and "the controller has died" in output, output
     assert output.endswith("0 passed, 1 failed, 0 skipped\n")
