@@ -284,6 +284,16 @@ class Lab:
         if problems:
             raise HealthFailure("\n".join(problems))
 
+    def last_words(self, lines: int = 25) -> list[tuple[str, str]]:
+        """The end of each kernel's log and of the simulator's events, for the report of a
+        failure: where only the report is kept, nothing else says what happened."""
+        ends = [(f"kernel log of {host.name}", host.console.text().splitlines()[-lines:])
+                for host in self.hosts]
+        if self._sim is not None:
+            events = self._sim.event_log.read_text(errors="replace")
+            ends.append(("simulator's events", events.splitlines()[-lines:]))
+        return [(name, "\n".join(line[:200] for line in end)) for name, end in ends if end]
+
     def reset_state(self) -> None:
         """Undo what a test may have left: faults, what scripted hosts say, processes,
         streams, a pulled cable."""

@@ -23,12 +23,17 @@ from .lock import LabLock
 
 CORE_FAULT = "core_fault"
 INFRASTRUCTURE = "infrastructure"
+# Why a test is run again, once
+REASONS = {CORE_FAULT: "the kernel's Thunderbolt core gave a request back twice",
+           INFRASTRUCTURE: "the lab did not start"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run tests marked slow, too")
     parser.addoption("--pair", action="store_true", help="each test once, with two of our hosts"
                      " always on kernels 6.12 and 7.3")
+    parser.addoption("--rates", action="store_true", help="end with a table: how often did each"
+                     " test fail?")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -196,6 +201,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]
             report.user_properties.append((CORE_FAULT, item.name))
         directory = POOL.lab.directory
         report.sections.append(("lab", f"logs: {directory.relative_to(directory.parents[2])}"))
+        report.sections += POOL.lab.last_words()
         POOL.drop()
     # During the call a simulator or a machine that ends may be the fault that a test is for
     if call.when == "setup" and call.excinfo and call.excinfo.errisinstance(InfrastructureError):
@@ -213,7 +219,7 @@ def pytest_runtest_protocol(item: Any, nextitem: pytest.Item | None) -> bool:
     neither says anything about what was tested. It is told and counted in the end."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    for what in (CORE_FAULT, INFRASTRUCTURE):
+    for what in REASONS:
         if _met(reports, what):
             POOL.forgive()
             item._initrequest()
@@ -235,29 +241,39 @@ def all_reports(terminalreporter: Any) -> list[pytest.TestReport]:
 
 
 def _rates(terminalreporter: Any) -> None:
-    """With --count: how often each test failed."""
+    """How often each test failed, or was run again: that it passed then does not count."""
     runs: dict[str, list[bool]] = {}
     for report in all_reports(terminalreporter):
-        if report.when == "call" or report.failed:
-            # pytest-repeat has added "[3-20]", or "-3-20" to what was there
-            name = re.sub(r"(\[|-)\d+-\d+\]$", lambda m: "" if m[1] == "[" else "]",
-                          report.nodeid.split("@")[0])
-            runs.setdefault(name, []).append(report.failed)
-    terminalreporter.section("failures per test")
+        again = _repeats(report)
+        if again:
+            runs.setdefault(_name(report), []).append(True)
+        elif report.when == "call" or report.failed:
+            runs.setdefault(_name(report), []).append(report.failed)
+    terminalreporter.section("failed or run again, per test")
     for name, failed in sorted(runs.items(), key=lambda run: -sum(run[1])):
         terminalreporter.write_line(f"{sum(failed):4} of {len(failed):4}  {name}")
 
+def _repeats(report: pytest.TestReport) -> list[tuple[str, str]]:
+    """The test's name and the reason, if it was run again."""
+    return [(test, why) for name, test in report.user_properties for what, why in REASONS.items()
+            if name == f"repeated for {what}"]
+
+
+def _name(report: pytest.TestReport) -> str:
+    """A test's name without its number: pytest-repeat has added "[3-20]", or "-3-20" to what
+    was there."""
+    return re.sub(r"(\[|-)\d+-\d+\]$", lambda m: "" if m[1] == "[" else "]",
+                  report.nodeid.split("@")[0])
+
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if terminalreporter.config.getoption("count", 1) > 1:
+    if terminalreporter.config.getoption("rates"):
         _rates(terminalreporter)
-    for report in all_reports(terminalreporter):
-        for name, test in report.user_properties:
-            if name == f"repeated for {CORE_FAULT}":
-                terminalreporter.write_line(f"{test}: run again, because the kernel's Thunderbolt"
-                                            " core gave a request back twice")
-            elif name == f"repeated for {INFRASTRUCTURE}":
-                terminalreporter.write_line(f"{test}: run again, because the lab did not start")
+    repeats = [repeat for report in all_reports(terminalreporter) for repeat in _repeats(report)]
+    for test, why in repeats:
+        terminalreporter.write_line(f"{test}: run again, because {why}")
+    if repeats:
+        terminalreporter.write_line(f"{len(repeats)} run again")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
