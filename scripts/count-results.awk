@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# ktap-sum.awk: count the results in a KTAP or TAP report.
+# count-results.awk: count the results in a report in KTAP or TAP, or of pytest.
 #
-#     awk -f scripts/ktap-sum.awk REPORT
+#     awk -f scripts/count-results.awk REPORT
 #
 # Prints "PASSED FAILED SKIPPED". A line that sums up indented results (a KUnit suite)
 # is not a result of its own. Planned results that never came and "Bail out!" count as
 # failures: nobody knows what they would have been. Several reports may follow each
-# other, with the plan of each before its results.
+# other, with the plan of each before its results. Of pytest the last line counts, such as
+# "=== 1 failed, 79 passed, 2 errors in 3.21s ===".
 
 # close_report DEPTH: no more results come at this indentation
 function close_report(depth) {
@@ -63,8 +64,19 @@ line ~ /^Bail out!/ {
 	delete planned[0]
 }
 
+line ~ /^=+ .* in [0-9.]+s( \([0-9:]+\))? =+$/ {
+	split("", pytest)
+	words = split(line, word, /[ ,]+/)
+	for (i = 2; i < words; i++)
+		if (word[i] ~ /^[0-9]+$/)
+			pytest[word[i + 1]] += word[i]
+}
+
 END {
 	for (depth = 0; depth <= deepest; depth++)
 		close_report(depth)
+	passed += pytest["passed"]
+	failed += pytest["failed"] + pytest["error"] + pytest["errors"]
+	skipped += pytest["skipped"]
 	print passed + 0, failed + 0, skipped + 0
 }
