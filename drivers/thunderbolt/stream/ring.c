@@ -336,6 +336,8 @@ int tbstream_rings_start(struct tbstream_tunnel *tunnel)
 		running = rx->online;
 		spin_unlock(&rx->lock);
 	}
+		/* tb_ring_start() does nothing, in silence, when the NHI is gone */
+		running = tbstream_rx_post_all(tunnel);
 	if (!running) {
 		tbstream_rings_stop(tunnel);
 		return -ENXIO;

@@ -18,6 +18,8 @@
 
 /* How long a reader polls the ring before it sleeps, in busy-poll mode */
 #define TBSTREAM_BUSY_SPIN_NS	(2 * NSEC_PER_MSEC)
+/* Slots handed to the hardware in one hold of rx.lock */
+#define TBSTREAM_RX_BATCH	64U
 
 /* What came out of the ring in one go */
 struct tbstream_arrived {
@@ -248,25 +250,23 @@ static void tbstream_rx_arrive(struct tbstream_tunnel *tunnel,
 	trace_tbstream_rx(tunnel->stream, frame->length, frame->kind);
 }
 
-/**
- * tbstream_rx_post() - Hand every free slot to the hardware
- * @tunnel: Tunnel
- *
- * A ring that does not run any more clears rx.online.
- *
- * Context: rx.lock held.
+/*
+ * Hand free slots to the hardware, as many as one hold of the lock may take: each is a
+ * write to the controller. A ring that does not run any more clears rx.online. True if
+ * there are more.
  */
-void tbstream_rx_post(struct tbstream_tunnel *tunnel)
+static bool tbstream_rx_post(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
-	const u32 end = rx->queue.taken + rx->queue.depth;
+	const u32 most = min(tbstream_queue_space(&rx->queue), TBSTREAM_RX_BATCH);
 	u32 posted = rx->queue.posted;
+	const u32 end = posted + most;
 	struct device *dev;
 
 	lockdep_assert_held(&rx->lock);
 
 	if (!rx->online)
-		return;
+		return false;
 	dev = tb_ring_dma_device(rx->ring);
 	for (; posted != end; posted++) {
 		struct tbstream_frame *frame = tbstream_rx_slot(rx, posted);
@@ -280,6 +280,29 @@ void tbstream_rx_post(struct tbstream_tunnel *tunnel)
 		}
 	}
 	rx->queue.posted = posted;
+	return rx->online && tbstream_queue_space(&rx->queue);
+}
+
+/**
+ * tbstream_rx_post_all() - Hand every free slot to the hardware
+ * @tunnel: Tunnel
+ *
+ * Context: Process context, without rx.lock.
+ *
+ * Return: false if the ring does not run.
+ */
+bool tbstream_rx_post_all(struct tbstream_tunnel *tunnel)
+{
+	struct tbstream_rx *rx = &tunnel->rx;
+	bool more, runs;
+
+	do {
+		spin_lock(&rx->lock);
+		more = tbstream_rx_post(tunnel);
+		runs = rx->online;
+		spin_unlock(&rx->lock);
+	} while (more);
+	return runs;
 }
 
 /*
@@ -447,8 +470,8 @@ void tbstream_rx_arm(struct tbstream_tunnel *tunnel)
 {
 	struct tbstream_rx *rx = &tunnel->rx;
 
+	tbstream_rx_post_all(tunnel);
 	spin_lock(&rx->lock);
-	tbstream_rx_post(tunnel);
 	if (rx->online && !READ_ONCE(rx->armed)) {
 		/* Before it is so: from then on tbstream_rx_start_poll() may run */
 		WRITE_ONCE(rx->armed, true);
@@ -552,7 +575,8 @@ bool tbstream_rx_spin(struct tbstream_tunnel *tunnel)
  * @most: How many are of use, at least 1: each of them is looked at
  *
  * They belong to the reader that holds rx.mutex until it has consumed them. Their
- * number is bounded, so that their room is given back while the ring has some left.
+ * number is bounded, so that their room is given back while the ring has some left, in
+ * one hold of the lock.
  *
  * Context: rx.lock held.
  *
@@ -560,7 +584,8 @@ bool tbstream_rx_spin(struct tbstream_tunnel *tunnel)
  */
 u32 tbstream_rx_run(const struct tbstream_rx *rx, u32 most)
 {
-	u32 ready = min3(tbstream_queue_ready(&rx->queue), rx->queue.depth / 4 + 1, most);
+	u32 ready = min3(tbstream_queue_ready(&rx->queue),
+			 min(rx->queue.depth / 4 + 1, TBSTREAM_RX_BATCH), most);
 	u32 run = 0;
 
 	lockdep_assert_held(&rx->lock);

@@ -690,7 +690,7 @@ void tbstream_tunnel_wake(struct tbstream_tunnel *tunnel);
 /* rx.c */
 void tbstream_rx_start_poll(void *data);
 void tbstream_rx_watch(struct work_struct *work);
-void tbstream_rx_post(struct tbstream_tunnel *tunnel);
+bool tbstream_rx_post_all(struct tbstream_tunnel *tunnel);
 void tbstream_rx_reap(struct tbstream_tunnel *tunnel);
 void tbstream_rx_look(struct tbstream_tunnel *tunnel);
 void tbstream_rx_arm(struct tbstream_tunnel *tunnel);

@@ -60,19 +60,29 @@ static bool tbstream_tx_complete(struct tbstream_tunnel *tunnel)
 	struct tbstream_tx *tx = &tunnel->tx;
 	struct ring_frame *ring_frame;
 	u32 done = tx->queue.done;
+	struct device *dev;
 	bool closed = false;
 
 	lockdep_assert_held(&tx->lock);
 
-	while (tx->online && (ring_frame = tb_ring_poll(tx->ring))) {
+	if (!tx->online)
+		return false;
+	dev = tb_ring_dma_device(tx->ring);
+	while ((ring_frame = tb_ring_poll(tx->ring))) {
 		struct tbstream_frame *frame =
 			container_of(ring_frame, struct tbstream_frame, frame);
 
 		if (frame == &tx->close) {
+			dma_sync_single_for_cpu(dev, frame->dma, frame->length, DMA_TO_DEVICE);
 			tx->close_pending = false;
 			closed = true;
 		} else {
-			tbstream_tx_give_back(tx, frame);
+			if (frame->borrowed)
+				tbstream_tx_give_back(tx, frame);
+			else
+				/* A writer fills it again: from here on it is the processor's */
+				dma_sync_single_for_cpu(dev, frame->dma, frame->length,
+							DMA_TO_DEVICE);
 			done++;
 		}
 	}
