@@ -32,9 +32,10 @@ static void tbstream_hopid_free(struct kref *kref)
 	struct tbstream_hopid *hopid =
 		container_of(kref, struct tbstream_hopid, kref);
 
-	if (hopid->in)
+	/* One that is kept is dropped by the XDomain, when that is released */
+	if (hopid->in && !hopid->kept)
 		tb_xdomain_release_in_hopid(hopid->xd, hopid->id);
-	else
+	else if (!hopid->kept)
 		tb_xdomain_release_out_hopid(hopid->xd, hopid->id);
 	tb_xdomain_put(hopid->xd);
 	kfree(hopid);
@@ -63,6 +64,22 @@ void tbstream_hopid_put(struct tbstream_hopid *hopid)
 {
 	if (hopid)
 		kref_put(&hopid->kref, tbstream_hopid_free);
+}
+
+/**
+ * tbstream_hopid_keep() - Never free a HopID, because a path still uses it
+ * @hopid: HopID that the caller has a reference to, or NULL
+ *
+ * It stays allocated in the core until the XDomain goes.
+ *
+ * Context: tbstream_lock held.
+ */
+void tbstream_hopid_keep(struct tbstream_hopid *hopid)
+{
+	lockdep_assert_held(&tbstream_lock);
+
+	if (hopid)
+		hopid->kept = true;
 }
 
 /* Allocate @id, or the lowest free one from @id on if not @exact */

@@ -9,6 +9,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -19,6 +20,9 @@
  * from a kernel that has been running for long, and copying gains nothing more by it.
  */
 #define TBSTREAM_PAGES_ORDER	4
+
+/* A register of the controller that may be read at any time */
+#define TBSTREAM_NHI_CAPS	0x39640
 
 /**
  * tbstream_tunnel_wake() - Wake everybody who waits on a tunnel
@@ -71,7 +75,7 @@ tbstream_frames_new(struct tbstream_tunnel *tunnel, u32 count)
 	struct tbstream_frame *frames;
 	u32 i = 0;
 
-	frames = kvcalloc(count, sizeof(*frames), GFP_KERNEL);
+	frames = kvcalloc(count, sizeof(*frames), GFP_KERNEL_ACCOUNT);
 	if (!frames)
 		return NULL;
 	while (i < count) {
@@ -331,13 +335,10 @@ int tbstream_rings_start(struct tbstream_tunnel *tunnel)
 	if (rx->ring) {
 		spin_lock(&rx->lock);
 		rx->online = true;
-		tbstream_rx_post(tunnel);
-		/* tb_ring_start() does nothing, in silence, when the NHI is gone */
-		running = rx->online;
 		spin_unlock(&rx->lock);
-	}
 		/* tb_ring_start() does nothing, in silence, when the NHI is gone */
 		running = tbstream_rx_post_all(tunnel);
+	}
 	if (!running) {
 		tbstream_rings_stop(tunnel);
 		return -ENXIO;
@@ -402,6 +403,8 @@ void tbstream_rings_stop(struct tbstream_tunnel *tunnel)
 	tbstream_ring_stop(tx->ring, &tx->armed);
 	cancel_delayed_work_sync(&rx->watch);
 	cancel_delayed_work_sync(&tx->watch);
+	/* What the controller wrote before it heard of that is in memory when this returns */
+	ioread32(tx->ring->nhi->iobase + TBSTREAM_NHI_CAPS);
 
 	/* No interrupt comes any more, and nobody touches the rings */
 	spin_lock(&rx->lock);

@@ -109,12 +109,15 @@ enum tbstream_counter {
  * @xd: XDomain it belongs to, counted
  * @id: The HopID
  * @in: In HopID (the peer transmits on it) or out HopID
+ * @kept: A path that could not be taken down still uses it: never free it. P:
+ *	  tbstream_lock until the last reference is dropped
  */
 struct tbstream_hopid {
 	struct kref kref;
 	struct tb_xdomain *xd;
 	int id;
 	bool in;
+	bool kept;
 };
 
 /**
@@ -652,6 +655,7 @@ int tbstream_hopid_request(struct tbstream *stream, enum tbstream_dir which,
 void tbstream_hopids_release(struct tbstream *stream);
 struct tbstream_hopid *tbstream_hopid_get(struct tbstream_hopid *hopid);
 void tbstream_hopid_put(struct tbstream_hopid *hopid);
+void tbstream_hopid_keep(struct tbstream_hopid *hopid);
 bool tbstream_hopids_settle(struct tbstream_peer *peer);
 bool tbstream_hopids_follow(const struct tbstream *stream);
 bool tbstream_hopids_final(struct tbstream *stream);

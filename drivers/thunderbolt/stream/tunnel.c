@@ -77,8 +77,9 @@ void tbstream_tunnel_put(struct tbstream_tunnel *tunnel)
 }
 
 /*
- * Leave the peer: rings and paths are gone and will not come back. The link holds
- * a reference for the works other than end_work, so these must have been cancelled.
+ * Leave the peer: the rings are gone and will not come back. The link holds a reference
+ * for the works other than end_work, so these must have been cancelled. HopIDs of paths
+ * that could not be taken down are not freed: somebody else's frames would take these paths.
  */
 static void tbstream_tunnel_unlink(struct tbstream_tunnel *tunnel)
 {
@@ -91,6 +92,14 @@ static void tbstream_tunnel_unlink(struct tbstream_tunnel *tunnel)
 	list_del_init(&tunnel->peer_link);
 	memcpy(hopid, tunnel->hopid, sizeof(hopid));
 	memset(tunnel->hopid, 0, sizeof(tunnel->hopid));
+	if (peer && tunnel->paths_up) {
+		dev_warn(&tunnel->stream->dev,
+			 "DMA paths are still up, keeping HopIDs %d (in) and %d (out) until the other host goes\n",
+			 tbstream_hopid_value(hopid[TBSTREAM_IN]),
+			 tbstream_hopid_value(hopid[TBSTREAM_OUT]));
+		tbstream_hopid_keep(hopid[TBSTREAM_IN]);
+		tbstream_hopid_keep(hopid[TBSTREAM_OUT]);
+	}
 	mutex_unlock(&tbstream_lock);
 
 	/* Another of those who take a tunnel down has done it */
@@ -208,7 +217,7 @@ static bool tbstream_paths_down(struct tbstream_tunnel *tunnel)
 			goto by_core;
 		if (time_after(jiffies, begun + TBSTREAM_PATH_TIME)) {
 			dev_warn(&tunnel->stream->dev,
-				 "the connection manager is busy, leaving the DMA paths to it\n");
+				 "the connection manager is busy, cannot take the DMA paths down\n");
 			return false;
 		}
 		schedule_timeout_uninterruptible(TBSTREAM_PATH_STEP);
@@ -539,7 +548,7 @@ struct tbstream_tunnel *tbstream_tunnel_alloc(struct tbstream *stream,
 {
 	struct tbstream_tunnel *tunnel;
 
-	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL);
+	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL_ACCOUNT);
 	if (!tunnel)
 		return NULL;
 
@@ -703,7 +712,8 @@ bool tbstream_tunnels_reclaim(struct tbstream_peer *peer)
  * a reference, the service's device lock, but not tbstream_lock. Nothing is queued
  * for this tunnel afterwards. False if the paths are still up because the core is
  * busy; then the rings stay up, too, unless this is @final: so the same rings and paths
- * can go on when the machine does not sleep after all.
+ * can go on when the machine does not sleep after all. With @final the controller may go
+ * right after this, and no ring may be left then, see tbstream_tunnel_unlink().
  */
 static bool tbstream_tunnel_quiesce(struct tbstream_tunnel *tunnel, bool final)
 {
@@ -858,26 +868,28 @@ void tbstream_tunnels_resume(struct tbstream_peer *peer)
 	struct tbstream_tunnel *tunnel;
 
 	while ((tunnel = tbstream_tunnels_first(peer, tbstream_tunnel_halted))) {
-		bool over;
+		bool over, rings;
+
+		/* Only for its last lines: nothing queues it while the tunnel is halted */
+		cancel_work_sync(&tunnel->path_work);
+		rings = tunnel->tx.ring;
 
 		mutex_lock(&tbstream_lock);
 		over = tunnel->phase == TBSTREAM_OVER;
-		if (!over) {
+		if (!over)
 			tunnel->phase = TBSTREAM_STARTING;
+		/* The core was too busy for its paths: they go down on tb->wq, in their turn */
+		if (!over || rings) {
 			spin_lock(&tunnel->lock);
 			tunnel->halted = false;
 			spin_unlock(&tunnel->lock);
-			tbstream_tunnel_want(tunnel, true, false);
+			tbstream_tunnel_want(tunnel, !over, false);
 		}
 		mutex_unlock(&tbstream_lock);
 
 		/* It ended while the machine slept, or is about to leave by itself */
-		if (over) {
-			cancel_work_sync(&tunnel->path_work);
-			if (tunnel->tx.ring)
-				tbstream_tunnel_quiesce(tunnel, true);
+		if (over && !rings)
 			tbstream_tunnel_unlink(tunnel);
-		}
 		tbstream_tunnel_put(tunnel);
 	}
 }
