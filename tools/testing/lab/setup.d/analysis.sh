@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154 # variables come from setup
-# What fuzzes the parts of the driver that need no hardware, and checks their model.
+# What fuzzes the parts of the driver that need no hardware, checks their model, and compiles
+# the driver for other processors.
 
 # libFuzzer comes with clang's runtime libraries
 analysis_packages=(clang libclang-rt-dev llvm spin)
+# The module is compiled for other processors, never run there
+analysis_packages+=(gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-s390x-linux-gnu)
 
 analysis_inputs() {
 	cat "$(stage_marker toolchain)"
@@ -11,7 +14,8 @@ analysis_inputs() {
 }
 
 analysis_intact() {
-	[ -x "$root/usr/bin/clang" ] && [ -x "$root/usr/bin/spin" ]
+	[ -x "$root/usr/bin/clang" ] && [ -x "$root/usr/bin/spin" ] &&
+		[ -x "$root/usr/bin/aarch64-linux-gnu-gcc" ] && [ -x "$root/usr/bin/s390x-linux-gnu-gcc" ]
 }
 
 analysis_make() {
