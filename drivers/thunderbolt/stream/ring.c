@@ -21,6 +21,9 @@
  */
 #define TBSTREAM_PAGES_ORDER	4
 
+/* The guide says what a stream costs */
+static_assert(sizeof(struct tbstream_frame) <= 80);
+
 /* A register of the controller that may be read at any time */
 #define TBSTREAM_NHI_CAPS	0x39640
 
