@@ -23,7 +23,8 @@ def data_disk(name: str) -> Path:
     get a snapshot, so one file per host name serves all runs."""
     image = paths.GUEST / f"disk-{name}.img"
     if not image.exists() or image.stat().st_size != DISK_BYTES:
-        partial = image.with_suffix(".partial")
+        # Two labs may want it at the same time
+        partial = image.with_suffix(f".{os.getpid()}.partial")
         source = random.Random(name)
         with partial.open("wb") as output:
             for _ in range(DISK_BYTES >> 20):
