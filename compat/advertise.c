@@ -31,7 +31,7 @@
 
 static const uuid_t compat_bump_uuid = COMPAT_BUMP_UUID;
 
-/* A stream as the peers see it, or are going to */
+/* A stream as the peers see it, or are going to; or padding, which has no UUID */
 struct compat_published {
 	struct list_head list;
 	uuid_t uuid;
@@ -51,6 +51,8 @@ static struct tb_property_dir *compat_bump_dir;
 static LIST_HEAD(compat_published);
 /* Unlinked, but a reader may still be on them */
 static LIST_HEAD(compat_unlinked);
+/* What all are told is a little longer than it needs to be. P: tbstream_lock */
+static bool compat_padded;
 
 /* Tell the peers, and wait for readers of what was unlinked */
 static int compat_bump(void)
@@ -71,33 +73,45 @@ static void compat_free_unlinked(void)
 	list_for_each_entry_safe(pub, next, &compat_unlinked, list) {
 		list_del(&pub->list);
 		/* Freeing the entry does not free the directory in it */
-		tb_property_free_dir(pub->entry->value.dir);
+		if (pub->entry->type == TB_PROPERTY_TYPE_DIRECTORY)
+			tb_property_free_dir(pub->entry->value.dir);
 		kfree(pub->entry);
 		kfree(pub);
 	}
 }
 
+static int compat_entry_add(struct tb_property_dir *parent,
+			    const struct compat_published *pub)
+{
+	struct tb_property_dir *dir;
+	int ret;
+
+	if (uuid_is_null(&pub->uuid))
+		return tb_property_add_immediate(parent, pub->name, 0);
+	dir = tbstream_props_build(&pub->advert, &pub->uuid, &pub->peer);
+	if (!dir)
+		return -ENOMEM;
+	ret = tb_property_add_dir(parent, pub->name, dir);
+	if (ret)
+		tb_property_free_dir(dir);
+	return ret;
+}
+
 /* An entry for @pub that is complete and not yet in a directory */
 static int compat_entry_build(struct compat_published *pub)
 {
-	struct tb_property_dir *scratch, *dir;
-	int ret = -ENOMEM;
+	struct tb_property_dir *scratch;
+	int ret;
 
 	scratch = tb_property_create_dir(&pub->uuid);
 	if (!scratch)
 		return -ENOMEM;
-	dir = tbstream_props_build(&pub->advert, &pub->uuid, &pub->peer);
-	if (!dir)
-		goto out;
-	ret = tb_property_add_dir(scratch, pub->name, dir);
-	if (ret) {
-		tb_property_free_dir(dir);
-		goto out;
+	ret = compat_entry_add(scratch, pub);
+	if (!ret) {
+		pub->entry = list_first_entry(&scratch->properties, struct tb_property,
+					      list);
+		list_del(&pub->entry->list);
 	}
-	pub->entry = list_first_entry(&scratch->properties, struct tb_property,
-				      list);
-	list_del(&pub->entry->list);
-out:
 	tb_property_free_dir(scratch);
 	return ret;
 }
@@ -153,6 +167,14 @@ static int compat_snapshot(struct list_head *wanted)
 		pub->advert = tbstream_hopids_advert(stream);
 		list_add_tail(&pub->list, wanted);
 	}
+	if (compat_padded) {
+		struct compat_published *pub = kzalloc(sizeof(*pub), GFP_KERNEL);
+
+		if (!pub)
+			return -ENOMEM;
+		strscpy(pub->name, TBSTREAM_KEY_PADDING);
+		list_add_tail(&pub->list, wanted);
+	}
 	return 0;
 }
 
@@ -204,6 +226,25 @@ void tbstream_advertise(void)
 		guard(mutex)(&tbstream_lock);
 		tbstream_advertise_later();
 	}
+}
+
+/**
+ * tbstream_advertise_pad() - Change the length of what a peer cannot read
+ *
+ * All peers read the same, so it is changed once for all of them.
+ *
+ * Context: tbstream_lock held.
+ * Return: true if there is such a peer, and tbstream_advertise() is needed.
+ */
+bool tbstream_advertise_pad(void)
+{
+	struct tbstream_peer *peer;
+	bool changed = false;
+
+	list_for_each_entry(peer, &tbstream_peers, list)
+		changed |= tbstream_props_unread(peer);
+	compat_padded ^= changed;
+	return changed;
 }
 
 /**

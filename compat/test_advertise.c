@@ -244,6 +244,38 @@ static void the_service_stays_announced_through_all_changes(struct kunit *test)
 	tb_property_free_dir(other);
 }
 
+static void what_a_peer_cannot_read_gets_another_length(struct kunit *test)
+{
+	struct neighbours *us = test->priv;
+	struct neighbour *it;
+
+	for (it = &us->first; it; it = it == &us->first ? &us->second : NULL) {
+		mutex_init(&it->xd.lock);
+		it->xd.local_property_block_gen = 1;
+		it->xd.local_property_block_len = 9 * TBSTREAM_PROPERTY_PACKET_DWORDS + 2;
+		list_add_tail(&it->peer.list, &tbstream_peers);
+	}
+	mutex_lock(&tbstream_lock);
+	KUNIT_EXPECT_TRUE(test, tbstream_advertise_pad());
+	mutex_unlock(&tbstream_lock);
+	advertise(test);
+	KUNIT_EXPECT_NOT_NULL(test, tb_property_find(compat_dir, TBSTREAM_KEY_PADDING,
+						     TB_PROPERTY_TYPE_VALUE));
+	KUNIT_EXPECT_EQ(test, found_by(us, &first_host, "first"), 10);
+
+	/* A second change of length takes it back */
+	us->second.xd.local_property_block_gen = 2;
+	mutex_lock(&tbstream_lock);
+	KUNIT_EXPECT_TRUE(test, tbstream_advertise_pad());
+	KUNIT_EXPECT_FALSE(test, tbstream_advertise_pad());
+	mutex_unlock(&tbstream_lock);
+	advertise(test);
+	KUNIT_EXPECT_NULL(test, tb_property_find(compat_dir, TBSTREAM_KEY_PADDING,
+						 TB_PROPERTY_TYPE_VALUE));
+	list_del(&us->first.peer.list);
+	list_del(&us->second.peer.list);
+}
+
 static struct kunit_case advertise_cases[] = {
 	KUNIT_CASE(every_host_finds_its_own_stream_and_no_other),
 	KUNIT_CASE(one_name_for_two_hosts_is_two_streams),
@@ -253,6 +285,7 @@ static struct kunit_case advertise_cases[] = {
 	KUNIT_CASE(a_change_replaces_what_was_told),
 	KUNIT_CASE(a_stream_that_moves_to_another_host_is_only_there),
 	KUNIT_CASE(the_service_stays_announced_through_all_changes),
+	KUNIT_CASE(what_a_peer_cannot_read_gets_another_length),
 	{}
 };
 

@@ -66,12 +66,16 @@ static struct tb_property_dir *tbstream_advertise_build(struct tbstream_peer *pe
 	if (!dir)
 		return NULL;
 	list_for_each_entry(stream, &tbstream_streams, list) {
-		if (stream->peer == peer && tbstream_advertise_stream(dir, stream)) {
-			tb_property_free_dir(dir);
-			return NULL;
-		}
+		if (stream->peer == peer && tbstream_advertise_stream(dir, stream))
+			goto err_free;
 	}
+	if (peer->padded && tb_property_add_immediate(dir, TBSTREAM_KEY_PADDING, 0))
+		goto err_free;
 	return dir;
+
+err_free:
+	tb_property_free_dir(dir);
+	return NULL;
 }
 
 static void tbstream_advertise_set(struct tb_service *svc,
@@ -127,6 +131,26 @@ void tbstream_advertise(void)
 			tb_service_properties_changed(peer->svc);
 		peer->advertised = changed;
 	}
+}
+
+/**
+ * tbstream_advertise_pad() - Change the length of what a peer cannot read
+ *
+ * Context: tbstream_lock held.
+ * Return: true if there is such a peer, and tbstream_advertise() is needed.
+ */
+bool tbstream_advertise_pad(void)
+{
+	struct tbstream_peer *peer;
+	bool changed = false;
+
+	list_for_each_entry(peer, &tbstream_peers, list) {
+		if (tbstream_props_unread(peer)) {
+			peer->padded = !peer->padded;
+			changed = true;
+		}
+	}
+	return changed;
 }
 
 /**

@@ -109,6 +109,46 @@ bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b)
 	}
 }
 
+/**
+ * tbstream_props_readable() - Can a peer read a block of properties of this length?
+ * @dwords: Length of everything that this host advertises
+ *
+ * The core compares the length of a packet, which does not count three dwords of header,
+ * with the size of a structure that has them (tb_xdp_properties_request()). So it takes a
+ * last packet with one or two dwords of properties for a malformed one. It tries eleven
+ * times in about as many seconds, and then neither finds the host nor looks at its
+ * properties again.
+ */
+bool tbstream_props_readable(u32 dwords)
+{
+	u32 last = dwords % TBSTREAM_PROPERTY_PACKET_DWORDS;
+
+	return last != 1 && last != 2;
+}
+
+/**
+ * tbstream_props_unread() - Is the peer asking for properties that it cannot read?
+ * @peer: Peer
+ *
+ * Return: true once for each generation of our properties that it has asked for.
+ * Context: tbstream_lock held. Does not wait for xd->lock: there is a next time.
+ */
+bool tbstream_props_unread(struct tbstream_peer *peer)
+{
+	struct tb_xdomain *xd = peer->xd;
+	u32 gen, dwords;
+
+	if (!mutex_trylock(&xd->lock))
+		return false;
+	gen = xd->local_property_block_gen;
+	dwords = xd->local_property_block_len;
+	mutex_unlock(&xd->lock);
+	if (gen == peer->block_gen)
+		return false;
+	peer->block_gen = gen;
+	return !tbstream_props_readable(dwords);
+}
+
 static u32 tbstream_props_value(struct tb_property_dir *dir, const char *key)
 {
 	struct tb_property *p = tb_property_find(dir, key, TB_PROPERTY_TYPE_VALUE);

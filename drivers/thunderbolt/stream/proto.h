@@ -68,6 +68,10 @@
  * service, our own directory and a little air are counted with 134.
  */
 #define TBSTREAM_PROPERTY_BLOCK_DWORDS	500
+/* Dwords of a block in one packet (TB_XDP_PROPERTIES_MAX_DATA_LENGTH in the core) */
+#define TBSTREAM_PROPERTY_PACKET_DWORDS	45
+/* In the service directory, without a meaning: makes a block readable by its length */
+#define TBSTREAM_KEY_PADDING		"tbspad"
 #define TBSTREAM_PROPERTY_OTHER_DWORDS	134
 #define TBSTREAM_PROPERTY_STREAM_DWORDS	29
 #define TBSTREAM_MAX_STREAMS \

@@ -34,6 +34,11 @@
 #define TBSTREAM_ADVERTISE_GAP		(2 * HZ)
 #define TBSTREAM_ADVERTISE_AGAIN	(3 * HZ)
 /*
+ * How often to look whether a peer asks for properties that it cannot read. It gives up
+ * after eleven seconds.
+ */
+#define TBSTREAM_ADVERTISE_CHECK	(3 * HZ)
+/*
  * After resume the core removes hosts that are gone, with tb->lock held and
  * outside of tb->wq. Path work must not be running then.
  */
@@ -91,6 +96,21 @@ void tbstream_advertise_later(void)
 	if (time_before(when, tbstream_advertise_not_before))
 		when = tbstream_advertise_not_before;
 	mod_delayed_work(tbstream_wq, &tbstream_advertise_work, when - jiffies);
+}
+
+static void tbstream_readable_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(tbstream_readable_work, tbstream_readable_work_fn);
+
+/* The core's part of the properties changes without a word, too: look while there are peers */
+static void tbstream_readable_work_fn(struct work_struct *work)
+{
+	guard(mutex)(&tbstream_lock);
+	if (list_empty(&tbstream_peers))
+		return;
+	if (tbstream_advertise_pad())
+		tbstream_advertise_later();
+	queue_delayed_work(tbstream_wq, &tbstream_readable_work,
+			   round_jiffies_relative(TBSTREAM_ADVERTISE_CHECK));
 }
 
 /* --- Attaching ---------------------------------------------------------- */
@@ -399,6 +419,7 @@ static int tbstream_probe(struct tb_service *svc)
 		if (stream->peer == peer)
 			wake_up_all(&stream->wait);
 	}
+	queue_delayed_work(tbstream_wq, &tbstream_readable_work, TBSTREAM_ADVERTISE_CHECK);
 	return 0;
 }
 
@@ -566,6 +587,7 @@ static int __init tbstream_init(void)
 
 err_unregister_driver:
 	tb_unregister_service_driver(&tbstream_driver);
+	cancel_delayed_work_sync(&tbstream_readable_work);
 	cancel_delayed_work_sync(&tbstream_advertise_work);
 err_exit_control:
 	tbstream_control_exit();
@@ -585,6 +607,7 @@ static void __exit tbstream_exit(void)
 	tbstream_configfs_exit();
 	tb_unregister_service_driver(&tbstream_driver);
 	tbstream_control_exit();
+	cancel_delayed_work_sync(&tbstream_readable_work);
 	cancel_delayed_work_sync(&tbstream_advertise_work);
 	tbstream_advertise_exit();
 	/* Drains what still wants to say something about a removed stream */

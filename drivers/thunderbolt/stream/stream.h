@@ -173,6 +173,9 @@ struct tbstream_advert {
  * @resume: Restarts tunnels after the machine slept
  * @seen_gen: Generation of the peer's properties that was looked at last
  * @seen_since: jiffies since when @seen_gen has not changed
+ * @block_gen: Generation of our properties that was last seen to have been asked for. P:
+ *	tbstream_lock
+ * @padded: What it is told is a little longer than it needs to be. P: tbstream_lock
  * @advertised: The peer was notified of a change, and is notified of it once more. P:
  *	tbstream_lock
  * @endpoints: Its streams' &struct tbstream_control. P: tbstream_control_lock
@@ -198,6 +201,8 @@ struct tbstream_peer {
 	struct delayed_work resume;
 	u32 seen_gen;
 	unsigned long seen_since;
+	u32 block_gen;
+	bool padded;
 	bool advertised;
 	struct list_head endpoints;
 	struct list_head control_list;
@@ -764,6 +769,8 @@ bool tbstream_props_find(struct tb_property_dir *root, const char *service_key,
 bool tbstream_props_lookup(struct tbstream_peer *peer, const char *name,
 			   struct tbstream_advert *advert);
 u32 tbstream_props_control(struct tbstream_peer *peer);
+bool tbstream_props_readable(u32 dwords);
+bool tbstream_props_unread(struct tbstream_peer *peer);
 bool tbstream_props_taken(struct tbstream_peer *peer, const char *except,
 			  bool in, u32 hopid);
 
@@ -771,6 +778,7 @@ bool tbstream_props_taken(struct tbstream_peer *peer, const char *except,
 int tbstream_advertise_init(void);
 void tbstream_advertise_exit(void);
 void tbstream_advertise(void);
+bool tbstream_advertise_pad(void);
 void tbstream_advertise_peer_gone(struct tbstream_peer *peer);
 
 /* stream.c, for whoever publishes */

@@ -261,6 +261,35 @@ static void as_many_streams_as_are_allowed_fit_into_a_block(struct kunit *test)
 	}
 }
 
+static void block_whose_last_packet_is_too_short_is_not_readable(struct kunit *test)
+{
+	u32 packet = TBSTREAM_PROPERTY_PACKET_DWORDS;
+	struct tb_xdomain xd = { .local_property_block_gen = 7 };
+	struct tbstream_peer peer = { .xd = &xd };
+	u32 dwords;
+
+	for (dwords = packet - 2; dwords <= packet; dwords++)
+		KUNIT_EXPECT_TRUE(test, tbstream_props_readable(dwords));
+	for (dwords = 9 * packet + 1; dwords <= 9 * packet + 2; dwords++) {
+		KUNIT_EXPECT_FALSE(test, tbstream_props_readable(dwords));
+		/* A value more, or one less, takes four dwords */
+		KUNIT_EXPECT_TRUE(test, tbstream_props_readable(dwords + 4));
+		KUNIT_EXPECT_TRUE(test, tbstream_props_readable(dwords - 4));
+	}
+	KUNIT_EXPECT_TRUE(test, tbstream_props_readable(9 * packet + 3));
+
+	mutex_init(&xd.lock);
+	xd.local_property_block_len = packet + 1;
+	KUNIT_EXPECT_TRUE(test, tbstream_props_unread(&peer));
+	/* Not again before the peer has asked for what was changed */
+	KUNIT_EXPECT_FALSE(test, tbstream_props_unread(&peer));
+	xd.local_property_block_gen++;
+	KUNIT_EXPECT_TRUE(test, tbstream_props_unread(&peer));
+	xd.local_property_block_gen++;
+	xd.local_property_block_len = packet + 5;
+	KUNIT_EXPECT_FALSE(test, tbstream_props_unread(&peer));
+}
+
 static void copy_of_the_service_says_the_same(struct kunit *test)
 {
 	struct tb_property_dir *root, *service, *copy;
@@ -283,6 +312,7 @@ static struct kunit_case publish_cases[] = {
 	KUNIT_CASE(stream_survives_the_way_over_the_cable),
 	KUNIT_CASE(stream_takes_as_many_dwords_as_are_counted_for_it),
 	KUNIT_CASE(as_many_streams_as_are_allowed_fit_into_a_block),
+	KUNIT_CASE(block_whose_last_packet_is_too_short_is_not_readable),
 	KUNIT_CASE(copy_of_the_service_says_the_same),
 	{ }
 };

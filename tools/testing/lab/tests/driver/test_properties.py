@@ -3,11 +3,13 @@
 6.12 has one directory for all peers, 7.3 one for each."""
 
 import re
+import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from lab import Cable, HostSpec, Lab, LabConfig
+from lab import Cable, HostSpec, Lab, LabConfig, paths
 from lab.host import SYSFS, Host
 from tests.support.interop import adopt, send
 from tests.support.streams import (CONFIGFS, NOBODY, TRACING, WITH_NET, Stream, check_transfer,
@@ -52,6 +54,49 @@ def wait_adopted(*streams: Stream) -> None:
 def mirrored(here: Stream, there: Stream) -> None:
     assert here.hopids() == tuple(reversed(there.hopids())), \
         f"{here.name}: {here.hopids()} here, {there.hopids()} there"
+
+
+def block_dwords(lab: Lab, file: Path) -> int:
+    """The length of what alpha told beta last, from a recording: the data_length of its
+    properties response."""
+    dump = subprocess.run([paths.PROJECT / "tools/testing/usb4sim/usb4sim-dump", "-x", file],
+                          check=True, capture_output=True, text=True).stdout
+    packets = re.findall(r"^\S+ alpha > xdomain response route 1 discovery: properties response\n"
+                         r"((?:    [0-9a-f]{4}  .*\n)+)", dump, re.M)
+    words = b"".join(bytes.fromhex(line.split(maxsplit=1)[1]) for line in packets[-1].splitlines())
+    return int.from_bytes(words[0x40:0x42])
+
+
+def test_properties_of_a_length_that_the_core_cannot_read(lab: Lab) -> None:
+    """A last packet with one or two dwords is malformed for the peer's core, which gives up.
+    We change the length before, though the change was that of another driver."""
+    alpha, beta, *_ = star(lab)
+    base = f"grep -qx network {SYSFS}/0-1.*/key"
+    name = alpha.run("uname -n").stdout.strip()
+    wire = lab.directory / "properties.pcapng"
+
+    def net(command: str, seen: bool) -> None:
+        alpha.run(f"{command} thunderbolt_net", timeout=20)
+        beta.wait_until(base if seen else f"! {base}", 20, "network service told")
+
+    try:
+        lab.sim.record(wire)
+        net("modprobe", True)
+        lab.sim.stop_recording()
+        net("rmmod", False)
+        # A text takes its bytes and a zero, in dwords; a stream takes 29
+        dwords, text = block_dwords(lab, wire), len(name) // 4 + 1
+        streams, length = next((streams, length) for streams in range(MOST) for length in range(1, 17)
+                               if (dwords + 29 * streams + length - text) % 45 == 1)
+        alpha.run(f"hostname {'h' * (4 * length - 1)}")
+        made = [Stream(alpha, f"pad{number}", uuid(beta)).set(in_hopid=20 + number, out_hopid=20 + number)
+                for number in range(streams)]
+        for stream in made:
+            stream.wait_state("closed", 20)
+        net("modprobe", True)
+    finally:
+        alpha.run(f"hostname {name}; ! grep -qs ^thunderbolt_net /proc/modules || rmmod thunderbolt_net")
+        beta.wait_until(f"! {base}", 20)
 
 
 # Who is told what -------------------------------------------------------
