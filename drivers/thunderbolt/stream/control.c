@@ -239,11 +239,15 @@ static bool tbstream_control_hopids_match(struct tbstream_tunnel *tunnel,
 	return false;
 }
 
-/* Everything has left, the peer answers, and it has not got more for a while */
+/*
+ * Everything has left, the peer answers, and it has not got more for a while. A report may
+ * have been on its way for that long, so it is asked once more then: only the answer counts.
+ */
 static bool tbstream_control_overdue(struct tbstream_tunnel *tunnel,
-				     const struct tbstream_report *report)
+				     const struct tbstream_message *message)
 {
 	struct tbstream_control *control = &tunnel->stream->control;
+	const struct tbstream_report *report = &message->report;
 
 	if (!tbstream_tx_unconfirmed(tunnel) || tbstream_tx_outstanding(tunnel)) {
 		control->overdue = false;
@@ -253,9 +257,18 @@ static bool tbstream_control_overdue(struct tbstream_tunnel *tunnel,
 		control->overdue = true;
 		control->overdue_bytes = report->rx_bytes;
 		control->overdue_since = jiffies;
+		control->overdue_asked = false;
 		return false;
 	}
-	return time_after(jiffies, control->overdue_since + TBSTREAM_OVERDUE_TIME);
+	if (!time_after(jiffies, control->overdue_since + TBSTREAM_OVERDUE_TIME))
+		return false;
+	if (!control->overdue_asked) {
+		control->overdue_asked = true;
+		control->overdue_seq = control->link.seq;
+		control->due = jiffies;
+		return false;
+	}
+	return (s32)(message->ack - control->overdue_seq) > 0;
 }
 
 static void tbstream_control_meet(struct tbstream_tunnel *tunnel,
@@ -292,7 +305,7 @@ static void tbstream_control_meet(struct tbstream_tunnel *tunnel,
 	if (todo & TBSTREAM_WAKE)
 		tbstream_tunnel_wake(tunnel);
 
-	if (tbstream_control_overdue(tunnel, &message->report)) {
+	if (tbstream_control_overdue(tunnel, message)) {
 		pr_warn_ratelimited("%s: frames were lost on the way to the peer\n",
 				    dev_name(&tunnel->stream->dev));
 		spin_lock(&tx->lock);

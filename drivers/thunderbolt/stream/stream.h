@@ -235,6 +235,8 @@ struct tbstream_peer {
  * @overdue: Everything has left, and the peer still has not got more. P: tbstream_lock
  * @overdue_bytes: What it had then. P: tbstream_lock
  * @overdue_since: jiffies at that time. P: tbstream_lock
+ * @overdue_asked: It has been so for long, and the peer is asked once more. P: tbstream_lock
+ * @overdue_seq: Our latest message at that time. P: tbstream_lock
  * @tx_session: Session that the next tunnel sends first. P: tbstream_lock
  * @rx_session: Session that it expects, 0 for any. P: tbstream_lock
  * @rx_complete: The one before was received complete. P: tbstream_lock
@@ -257,6 +259,8 @@ struct tbstream_control {
 	bool overdue;
 	u64 overdue_bytes;
 	unsigned long overdue_since;
+	bool overdue_asked;
+	u32 overdue_seq;
 	u32 tx_session;
 	u32 rx_session;
 	bool rx_complete;

@@ -35,9 +35,9 @@ def right_conversation(lab: Lab, evil: Stream, mallory: Conversation) -> None:
     finish_writer(lab, start_writer(lab, evil, mallory), mallory)
 
 
-def start_writer(lab: Lab, evil: Stream, mallory: Conversation) -> Process:
-    """A writer that has sent five bytes, which mallory has seen, and that closes when
-    told so."""
+def start_writer(lab: Lab, evil: Stream, mallory: Conversation, got: int = 5) -> Process:
+    """A writer that has sent five bytes, of which mallory has got so many, and that closes
+    when told so."""
     alpha = lab.hosts[0]
     alpha.run("rm -f /tmp/wrote /tmp/close")
     mallory.host.accept(HOPID, "discard")
@@ -45,6 +45,7 @@ def start_writer(lab: Lab, evil: Stream, mallory: Conversation) -> Process:
                       "await=/tmp/close,60000", "write=1", "close")
     mallory.meet_writer()
     mallory.hear(lambda m: m.tx_bytes == 5, "that five bytes were sent")
+    mallory.now(rx_bytes=got)
     alpha.wait_until("test -e /tmp/wrote", 10)
     return writer
 
@@ -138,6 +139,23 @@ def test_longer_and_later_messages(lab: Lab) -> None:
     all_is_well(lab, evil)
 
 
+def test_reports_that_come_late_are_no_loss(lab: Lab) -> None:
+    """For longer than a second come reports that are from before five bytes had arrived:
+    they answer no later question, so nothing is lost."""
+    evil, talk = conversation(lab)
+    writer = start_writer(lab, evil, talk, got=0)
+    assert talk.heard
+    old, since = talk.heard.seq, time.monotonic()
+    while time.monotonic() - since < 1.5:
+        talk.say(ack=old)
+        time.sleep(0.1)
+    talk.own = replace(talk.own, rx_bytes=5)
+    talk.listen()
+    talk.say()
+    finish_writer(lab, writer, talk)
+    all_is_well(lab, evil)
+
+
 # Contradictions -------------------------------------------------------
 
 # What mallory says to a writer that has sent five bytes, and with which error its
@@ -170,7 +188,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], set[str] | None]] = {
 def contradict(lab: Lab, evil: Stream, mallory: Conversation, lie: dict[str, Any],
                errors: set[str] | None) -> None:
     """Say it to a writer, to whom nothing was confirmed where his session fails."""
-    writer = start_writer(lab, evil, mallory)
+    writer = start_writer(lab, evil, mallory, got=0)
     lie = {"flags": JOINED | READY, **lie}
     if "rx_session" in lie:
         lie["rx_session"] = mallory.own.rx_session + lie["rx_session"] & ALL_BITS
