@@ -101,6 +101,7 @@ class Machine:
             "-chardev", self._serial(),
             "-serial", "chardev:serial",
             "-qmp", f"unix:{self.sockets}/{self.name}.qmp,server=on,wait=off",
+            "-gdb", f"unix:{self.sockets}/{self.name}.gdb,server=on,wait=off",
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=agent,path={self.sockets}/{self.name}.agent,"
                         "server=on,wait=off",
