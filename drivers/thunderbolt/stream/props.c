@@ -110,7 +110,7 @@ bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b)
 }
 
 /**
- * tbstream_props_readable() - Can a peer read a block of properties of this length?
+ * tbstream_props_readable() - Test whether a peer can read a block of this length
  * @dwords: Length of everything that this host advertises
  *
  * The core compares the length of a packet, which does not count three dwords of header,
@@ -118,6 +118,8 @@ bool tbstream_props_same(struct tb_property_dir *a, struct tb_property_dir *b)
  * last packet with one or two dwords of properties for a malformed one. It tries eleven
  * times in about as many seconds, and then neither finds the host nor looks at its
  * properties again.
+ *
+ * Return: true if so.
  */
 bool tbstream_props_readable(u32 dwords)
 {
@@ -127,7 +129,7 @@ bool tbstream_props_readable(u32 dwords)
 }
 
 /**
- * tbstream_props_unread() - Is the peer asking for properties that it cannot read?
+ * tbstream_props_unread() - Test whether the peer asks for properties that it cannot read
  * @peer: Peer
  *
  * Return: true once for each generation of our properties that it has asked for.

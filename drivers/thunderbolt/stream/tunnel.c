@@ -79,7 +79,7 @@ void tbstream_tunnel_put(struct tbstream_tunnel *tunnel)
 /*
  * Leave the peer: the rings are gone and will not come back. The link holds a reference
  * for the works other than end_work, so these must have been cancelled. HopIDs of paths
- * that could not be taken down are not freed: somebody else's frames would take these paths.
+ * that could not be taken down are not freed: another tunnel's frames would take these paths.
  */
 static void tbstream_tunnel_unlink(struct tbstream_tunnel *tunnel)
 {
