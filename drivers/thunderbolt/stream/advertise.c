@@ -162,4 +162,5 @@ bool tbstream_advertise_pad(void)
 void tbstream_advertise_peer_gone(struct tbstream_peer *peer)
 {
 	tbstream_advertise_set(peer->svc, NULL);
+	tb_service_properties_changed(peer->svc);
 }

@@ -89,7 +89,7 @@ def test_properties_of_a_length_that_the_core_cannot_read(lab: Lab) -> None:
         streams, length = next((streams, length) for streams in range(MOST) for length in range(1, 17)
                                if (dwords + 29 * streams + length - text) % 45 == 1)
         alpha.run(f"hostname {'h' * (4 * length - 1)}")
-        made = [Stream(alpha, f"pad{number}", uuid(beta)).set(in_hopid=20 + number, out_hopid=20 + number)
+        made = [Stream(alpha, f"pad{number}", uuid(beta)).set(in_hopid=9 + number, out_hopid=9 + number)
                 for number in range(streams)]
         for stream in made:
             stream.wait_state("closed", 20)
@@ -97,6 +97,22 @@ def test_properties_of_a_length_that_the_core_cannot_read(lab: Lab) -> None:
     finally:
         alpha.run(f"hostname {name}; ! grep -qs ^thunderbolt_net /proc/modules || rmmod thunderbolt_net")
         beta.wait_until(f"! {base}", 20)
+
+
+def test_unbound_service_takes_its_names_back(lab: Lab) -> None:
+    """A stream whose driver was unbound is told no more, and again after it is bound."""
+    alpha, beta, _, ours, theirs, _ = star(lab)
+    Stream(alpha, "taken", theirs).set(in_hopid=20, out_hopid=21)
+    there = Stream(beta, "taken", ours).set(in_hopid=21, out_hopid=20)
+    there.wait_file("peer_in_hopid", "20", 20)
+    service = alpha.run(f"cd {SYSFS} && grep -lx stream 0-1.*/key").stdout.split("/")[0]
+    driver = "/sys/bus/thunderbolt/drivers/thunderbolt_stream"
+    try:
+        alpha.run(f"echo {service} > {driver}/unbind", timeout=20)
+        there.wait_file("peer_in_hopid", "", 20)
+    finally:
+        alpha.run(f"echo {service} > {driver}/bind", timeout=20)
+    there.wait_file("peer_in_hopid", "20", 20)
 
 
 # Who is told what -------------------------------------------------------
