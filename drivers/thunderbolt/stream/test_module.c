@@ -10,9 +10,10 @@
 
 #include "stream.h"
 
-/* Protects tbstream_streams and whatever says so in stream.h */
+/* Protects tbstream_streams, tbstream_peers and whatever says so in stream.h */
 DEFINE_MUTEX(tbstream_lock);
 LIST_HEAD(tbstream_streams);
+LIST_HEAD(tbstream_peers);
 
 /**
  * tbstream_peer_look() - Notice whether the peer's properties have changed

@@ -264,10 +264,12 @@ static void as_many_streams_as_are_allowed_fit_into_a_block(struct kunit *test)
 static void block_whose_last_packet_is_too_short_is_not_readable(struct kunit *test)
 {
 	u32 packet = TBSTREAM_PROPERTY_PACKET_DWORDS;
-	struct tb_xdomain xd = { .local_property_block_gen = 7 };
-	struct tbstream_peer peer = { .xd = &xd };
+	struct tb_xdomain *xd = kunit_kzalloc(test, sizeof(*xd), GFP_KERNEL);
+	struct tbstream_peer *peer = kunit_kzalloc(test, sizeof(*peer), GFP_KERNEL);
 	u32 dwords;
 
+	KUNIT_ASSERT_NOT_NULL(test, xd);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
 	for (dwords = packet - 2; dwords <= packet; dwords++)
 		KUNIT_EXPECT_TRUE(test, tbstream_props_readable(dwords));
 	for (dwords = 9 * packet + 1; dwords <= 9 * packet + 2; dwords++) {
@@ -278,16 +280,18 @@ static void block_whose_last_packet_is_too_short_is_not_readable(struct kunit *t
 	}
 	KUNIT_EXPECT_TRUE(test, tbstream_props_readable(9 * packet + 3));
 
-	mutex_init(&xd.lock);
-	xd.local_property_block_len = packet + 1;
-	KUNIT_EXPECT_TRUE(test, tbstream_props_unread(&peer));
+	peer->xd = xd;
+	mutex_init(&xd->lock);
+	xd->local_property_block_gen = 7;
+	xd->local_property_block_len = packet + 1;
+	KUNIT_EXPECT_TRUE(test, tbstream_props_unread(peer));
 	/* Not again before the peer has asked for what was changed */
-	KUNIT_EXPECT_FALSE(test, tbstream_props_unread(&peer));
-	xd.local_property_block_gen++;
-	KUNIT_EXPECT_TRUE(test, tbstream_props_unread(&peer));
-	xd.local_property_block_gen++;
-	xd.local_property_block_len = packet + 5;
-	KUNIT_EXPECT_FALSE(test, tbstream_props_unread(&peer));
+	KUNIT_EXPECT_FALSE(test, tbstream_props_unread(peer));
+	xd->local_property_block_gen++;
+	KUNIT_EXPECT_TRUE(test, tbstream_props_unread(peer));
+	xd->local_property_block_gen++;
+	xd->local_property_block_len = packet + 5;
+	KUNIT_EXPECT_FALSE(test, tbstream_props_unread(peer));
 }
 
 static void copy_of_the_service_says_the_same(struct kunit *test)
