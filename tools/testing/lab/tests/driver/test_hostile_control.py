@@ -4,6 +4,7 @@
 Who is who stands in hostile.py. Around each attack the good peer's stream goes on, and
 when it is over, the right conversation with mallory does."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
