@@ -250,6 +250,7 @@ static void as_many_streams_as_are_allowed_fit_into_a_block(struct kunit *test)
 		snprintf(name, sizeof(name), "stream%02d", i);
 		add_stream(test, service, name, &example, &our_uuid);
 	}
+	add_value(test, service, TBSTREAM_KEY_PADDING, 0);
 	KUNIT_EXPECT_GE(test, TBSTREAM_MAX_STREAMS, 8);
 	KUNIT_EXPECT_LE(test, tb_property_format_dir(root, NULL, 0),
 			TBSTREAM_PROPERTY_BLOCK_DWORDS);
